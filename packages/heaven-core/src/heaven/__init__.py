@@ -1,0 +1,1 @@
+"""Heaven: a Python ASGI framework of three objects and one function shape."""
