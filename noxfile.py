@@ -1,0 +1,182 @@
+"""Every check of every package. `nox` alone runs what `make test` promises; `nox -l` lists the sessions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+REPORTS = ROOT / ".reports"
+CI = bool(os.environ.get("CI"))
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+PACKAGES = [nox.param(name, id=name.removeprefix("heaven-")) for name in ("heaven-core", "heaven-contrib", "heaven-testing")]
+MODULES = {"heaven-core": "heaven", "heaven-contrib": "heaven_contrib", "heaven-testing": "heaven_testing"}
+# What a package's tests need beside itself. The core's drive raw ASGI and real servers, never heaven-testing.
+COMPANIONS = {"heaven-core": ["servers"], "heaven-contrib": ["heaven-testing"], "heaven-testing": ["servers"]}
+COVERAGE = {"heaven-core": 100, "heaven-contrib": 95, "heaven-testing": 95}
+
+nox.needs_version = ">=2025.10.14"
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_missing_interpreters = CI
+nox.options.stop_on_first_error = False
+os.environ["UV_PYTHON_DOWNLOADS"] = "never"  # an interpreter that is not here is said, not fetched
+
+
+def _interpreter(version: str) -> Path | None:
+    """The interpreter of a version: on the PATH, or one that pyenv has and this folder's .python-version doesn't name."""
+    candidates = [shutil.which(f"python{version}")]
+    candidates += map(str, Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob(f"versions/{version}.*/bin/python{version}"))
+    for candidate in filter(None, candidates):
+        asked = subprocess.run([candidate, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True, check=False)
+        if asked.returncode == 0:
+            return Path(asked.stdout.strip())
+    return None
+
+
+FOUND = {version: path for version in PYTHONS if (path := _interpreter(version))}
+os.environ["PATH"] = os.pathsep.join([*(str(path.parent) for path in FOUND.values()), os.environ["PATH"]])
+NEWEST = max(FOUND or PYTHONS, key=PYTHONS.index)
+
+
+def _sync(session: nox.Session, *packages: str, groups: tuple[str, ...] = ()) -> None:
+    """Install packages of the workspace, editable, and groups of the root, all at the versions of uv.lock."""
+    uv = ["uv", "sync", "--quiet", "--frozen", "--active", "--inexact", "--python", f"{session.bin}/python"]
+    for package in packages:
+        session.run_install(*uv, "--package", package, "--all-extras", external=True)
+    for group in groups:
+        session.run_install(*uv, "--only-group", group, external=True)
+
+
+def _sync_for_tests(session: nox.Session, package: str, group: str = "tests") -> None:
+    companions = COMPANIONS[package]
+    packages = [name for name in companions if name in MODULES]
+    _sync(session, package, *packages, groups=(group, *(name for name in companions if name not in MODULES)))
+
+
+def _pytest(session: nox.Session, *arguments: str, python: tuple[str, ...] = ("python",), report: str = "") -> None:
+    """Run pytest; what it counted goes to .reports, where the closing summary of `make test` finds it."""
+    name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in session.name + report)
+    options = ("--quiet", "--timeout=120", f"--junitxml={REPORTS / name}.xml", "-o", f"cache_dir={session.create_tmp()}/cache")
+    session.run(*python, "-m", "pytest", *options, *arguments)
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("package", PACKAGES)
+def tests(session: nox.Session, package: str) -> None:
+    """The package's tests, on every supported Python."""
+    _sync_for_tests(session, package)
+    _pytest(session, *(session.posargs or [f"packages/{package}/tests"]))
+
+
+@nox.session(python=NEWEST)
+@nox.parametrize("package", PACKAGES)
+def tests_optimized(session: nox.Session, package: str) -> None:
+    """The same under `python -O`: no rule may hang on an assert statement."""
+    _sync_for_tests(session, package)
+    _pytest(session, f"packages/{package}/tests", python=("python", "-O"))
+
+
+@nox.session(python=[PYTHONS[0], PYTHONS[-1]])
+@nox.parametrize("package", PACKAGES)
+def lowest(session: nox.Session, package: str) -> None:
+    """The same with the lowest versions that the package says it works with."""
+    _sync_for_tests(session, package)
+    pins = Path(session.create_tmp()) / "lowest.txt"
+    siblings = (f"--no-emit-package={name}" for name in MODULES)
+    compile_ = ("uv", "pip", "compile", "--quiet", "--no-header", "--all-extras", "--resolution=lowest-direct", f"--python={session.bin}/python")
+    session.run_install(*compile_, f"--output-file={pins}", *siblings, f"packages/{package}/pyproject.toml", external=True)
+    if any(line and not line.lstrip().startswith("#") for line in pins.read_text().splitlines()):
+        session.install("--requirement", str(pins))
+    _pytest(session, f"packages/{package}/tests")
+
+
+@nox.session(python=NEWEST)
+@nox.parametrize("package", PACKAGES)
+def coverage(session: nox.Session, package: str) -> None:
+    """Every branch of the core is taken by the core's own tests."""
+    _sync_for_tests(session, package, "coverage")
+    module, data = MODULES[package], f"--data-file={session.create_tmp()}/coverage"
+    _pytest(session, f"packages/{package}/tests", python=("coverage", "run", data, f"--source-pkgs={module}"))
+    session.run("coverage", "report", data, f"--fail-under={COVERAGE[package]}")
+
+
+@nox.session(python=NEWEST)
+def lint(session: nox.Session) -> None:
+    """Rules, format, the direction of imports, and dependencies that are missing, unused or misplaced."""
+    _sync(session, *MODULES, groups=("lint",))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
+    for package in MODULES:
+        with session.chdir(f"packages/{package}"):
+            session.run("deptry", "src")
+
+
+@nox.session(python=NEWEST)
+def types(session: nox.Session) -> None:
+    """mypy and pyright, both strict, on the packages and on `typing_tests/`; every public name has a type."""
+    _sync(session, *MODULES, groups=("types",))
+    session.run("mypy")
+    session.run("pyright", "--warnings")
+    for module in MODULES.values():
+        session.run("pyright", "--verifytypes", module, "--ignoreexternal")
+
+
+@nox.session(python=NEWEST)
+def wheels(session: nox.Session) -> None:
+    """Build the sdists, and the wheels from them; install each alone in a clean environment; look inside."""
+    _sync(session, groups=("wheels",))
+    distributions = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(distributions, ignore_errors=True)
+    for package in MODULES:
+        session.run("uv", "build", "--quiet", "--no-create-gitignore", f"--package={package}", f"--out-dir={distributions}", external=True)
+    session.run("twine", "check", "--strict", *map(str, distributions.iterdir()))
+    (core,) = distributions.glob("heaven_core-*.whl")
+    for package, module in MODULES.items():
+        for distribution in sorted(distributions.glob(f"{package.replace('-', '_')}-*")):
+            with tempfile.TemporaryDirectory() as folder:  # outside the repository: nothing of it is on the path
+                python = f"{folder}/env/bin/python"
+                session.run("uv", "venv", "--quiet", f"--python={session.bin}/python", f"{folder}/env", external=True)
+                for file in dict.fromkeys((core, distribution)) if package != "heaven-core" else (distribution,):
+                    session.run("uv", "pip", "install", "--quiet", f"--python={python}", str(file), external=True)
+                session.run("uv", "pip", "check", "--quiet", f"--python={python}", external=True)
+                check = (python, "-I", "-W", "error", str(ROOT / "tools/check_installed.py"), package, module)
+                session.run(*check, (ROOT / "VERSION").read_text().strip(), external=True)
+
+
+@nox.session(python=NEWEST)
+def docs(session: nox.Session) -> None:
+    """The site builds without a warning, no link is dead, every snippet and every docstring's example runs."""
+    _sync(session, *MODULES, groups=("docs", "servers"))
+    session.run("mkdocs", "build", "--quiet", "--strict", "--site-dir", f"{session.create_tmp()}/site", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("python", "tools/check_links.py")
+    _pytest(session, "-p", "tools.snippets", "README.md", "docs", report="-snippets")
+    _pytest(session, "--doctest-modules", *(f"packages/{package}/src" for package in MODULES), report="-doctests")
+
+
+@nox.session(python=NEWEST)
+def examples(session: nox.Session) -> None:
+    """Each example is started for real, on a free port, and used."""
+    _sync(session, *MODULES, groups=("examples",))
+    _pytest(session, "examples")
+
+
+@nox.session(python=NEWEST, default=False)
+def bench(session: nox.Session) -> None:
+    """Heaven side by side with its peers; they get the newest versions, in an environment of their own."""
+    _sync(session, "heaven-core", groups=("servers",))
+    session.run("uv", "pip", "install", "--quiet", "--upgrade", "--requirement", "benchmarks/requirements.txt", external=True)
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(python=NEWEST, default=False)
+def demo(session: nox.Session) -> None:
+    """Serve the example, as `make demo` does."""
+    _sync(session, *MODULES, groups=("demo",))
+    session.run("python", "tools/demo.py", *session.posargs)
