@@ -9,14 +9,15 @@ import tempfile
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 REPORTS = ROOT / ".reports"
 CI = bool(os.environ.get("CI"))
 
 PYTHONS = ["3.11", "3.12", "3.13"]
-PACKAGES = [nox.param(name, id=name.removeprefix("heaven-")) for name in ("heaven-core", "heaven-contrib", "heaven-testing")]
 MODULES = {"heaven-core": "heaven", "heaven-contrib": "heaven_contrib", "heaven-testing": "heaven_testing"}
+PACKAGES = [nox.param(name, id=name.removeprefix("heaven-")) for name in MODULES]
 # What a package's tests need beside itself. The core's drive raw ASGI and real servers, never heaven-testing.
 COMPANIONS = {"heaven-core": ["servers"], "heaven-contrib": ["heaven-testing"], "heaven-testing": ["servers"]}
 COVERAGE = {"heaven-core": 100, "heaven-contrib": 95, "heaven-testing": 95}
@@ -29,11 +30,12 @@ os.environ["UV_PYTHON_DOWNLOADS"] = "never"  # an interpreter that is not here i
 
 
 def _interpreter(version: str) -> Path | None:
-    """The interpreter of a version: on the PATH, or one that pyenv has and this folder's .python-version doesn't name."""
-    candidates = [shutil.which(f"python{version}")]
-    candidates += map(str, Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob(f"versions/{version}.*/bin/python{version}"))
-    for candidate in filter(None, candidates):
-        asked = subprocess.run([candidate, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True, check=False)
+    """The interpreter of a version: one on the PATH, or one that pyenv has."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    on_path = shutil.which(f"python{version}")
+    for candidate in filter(None, [on_path, *pyenv.glob(f"versions/{version}.*/bin/python{version}")]):
+        ask = [candidate, "-c", "import sys; print(sys.executable)"]
+        asked = subprocess.run(ask, capture_output=True, text=True, check=False)
         if asked.returncode == 0:
             return Path(asked.stdout.strip())
     return None
@@ -62,8 +64,20 @@ def _sync_for_tests(session: nox.Session, package: str, group: str = "tests") ->
 def _pytest(session: nox.Session, *arguments: str, python: tuple[str, ...] = ("python",), report: str = "") -> None:
     """Run pytest; what it counted goes to .reports, where the closing summary of `make test` finds it."""
     name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in session.name + report)
-    options = ("--quiet", "--timeout=120", f"--junitxml={REPORTS / name}.xml", "-o", f"cache_dir={session.create_tmp()}/cache")
-    session.run(*python, "-m", "pytest", *options, *arguments)
+    options = ("--quiet", "--timeout=120", f"--junitxml={REPORTS / name}.xml")
+    session.run(*python, "-m", "pytest", *options, "-o", f"cache_dir={session.create_tmp()}/cache", *arguments)
+
+
+def _run_all(session: nox.Session, *commands: tuple[str, ...]) -> None:
+    """Run every command, and fail at the end if one of them has: all there is to mend is seen at once."""
+    failed: list[str] = []
+    for command in commands:
+        try:
+            session.run(*command)
+        except CommandFailed:
+            failed.append(" ".join(command))
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
 
 
 @nox.session(python=PYTHONS)
@@ -88,9 +102,10 @@ def lowest(session: nox.Session, package: str) -> None:
     """The same with the lowest versions that the package says it works with."""
     _sync_for_tests(session, package)
     pins = Path(session.create_tmp()) / "lowest.txt"
-    siblings = (f"--no-emit-package={name}" for name in MODULES)
-    compile_ = ("uv", "pip", "compile", "--quiet", "--no-header", "--all-extras", "--resolution=lowest-direct", f"--python={session.bin}/python")
-    session.run_install(*compile_, f"--output-file={pins}", *siblings, f"packages/{package}/pyproject.toml", external=True)
+    options = ["--quiet", "--no-header", "--all-extras", "--resolution=lowest-direct", f"--python={session.bin}/python"]
+    options += [f"--no-emit-package={name}" for name in MODULES]
+    source = f"packages/{package}/pyproject.toml"
+    session.run_install("uv", "pip", "compile", *options, f"--output-file={pins}", source, external=True)
     if any(line and not line.lstrip().startswith("#") for line in pins.read_text().splitlines()):
         session.install("--requirement", str(pins))
     _pytest(session, f"packages/{package}/tests")
@@ -102,7 +117,7 @@ def coverage(session: nox.Session, package: str) -> None:
     """Every branch of the core is taken by the core's own tests."""
     _sync_for_tests(session, package, "coverage")
     module, data = MODULES[package], f"--data-file={session.create_tmp()}/coverage"
-    _pytest(session, f"packages/{package}/tests", python=("coverage", "run", data, f"--source-pkgs={module}"))
+    _pytest(session, f"packages/{package}/tests", python=("coverage", "run", data, f"--source={module}"))
     session.run("coverage", "report", data, f"--fail-under={COVERAGE[package]}")
 
 
@@ -110,22 +125,18 @@ def coverage(session: nox.Session, package: str) -> None:
 def lint(session: nox.Session) -> None:
     """Rules, format, the direction of imports, and dependencies that are missing, unused or misplaced."""
     _sync(session, *MODULES, groups=("lint",))
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("lint-imports", "--no-cache")
-    for package in MODULES:
-        with session.chdir(f"packages/{package}"):
-            session.run("deptry", "src")
+    deptry = [("deptry", "--config", f"packages/{name}/pyproject.toml", f"packages/{name}/src") for name in MODULES]
+    _run_all(
+        session, ("ruff", "check", "."), ("ruff", "format", "--check", "."), ("lint-imports", "--no-cache"), *deptry
+    )
 
 
 @nox.session(python=NEWEST)
 def types(session: nox.Session) -> None:
     """mypy and pyright, both strict, on the packages and on `typing_tests/`; every public name has a type."""
     _sync(session, *MODULES, groups=("types",))
-    session.run("mypy")
-    session.run("pyright", "--warnings")
-    for module in MODULES.values():
-        session.run("pyright", "--verifytypes", module, "--ignoreexternal")
+    complete = [("pyright", "--verifytypes", module, "--ignoreexternal") for module in MODULES.values()]
+    _run_all(session, ("mypy",), ("pyright", "--warnings"), *complete)
 
 
 @nox.session(python=NEWEST)
@@ -135,7 +146,8 @@ def wheels(session: nox.Session) -> None:
     distributions = Path(session.create_tmp()) / "dist"
     shutil.rmtree(distributions, ignore_errors=True)
     for package in MODULES:
-        session.run("uv", "build", "--quiet", "--no-create-gitignore", f"--package={package}", f"--out-dir={distributions}", external=True)
+        session.run("uv", "build", "--quiet", f"--package={package}", f"--out-dir={distributions}", external=True)
+    (distributions / ".gitignore").unlink(missing_ok=True)
     session.run("twine", "check", "--strict", *map(str, distributions.iterdir()))
     (core,) = distributions.glob("heaven_core-*.whl")
     for package, module in MODULES.items():
@@ -154,7 +166,7 @@ def wheels(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The site builds without a warning, no link is dead, every snippet and every docstring's example runs."""
     _sync(session, *MODULES, groups=("docs", "servers"))
-    session.run("mkdocs", "build", "--quiet", "--strict", "--site-dir", f"{session.create_tmp()}/site", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("mkdocs", "build", "--quiet", "--strict", "--site-dir", f"{session.create_tmp()}/site")
     session.run("python", "tools/check_links.py")
     _pytest(session, "-p", "tools.snippets", "README.md", "docs", report="-snippets")
     _pytest(session, "--doctest-modules", *(f"packages/{package}/src" for package in MODULES), report="-doctests")
@@ -170,8 +182,6 @@ def examples(session: nox.Session) -> None:
 @nox.session(python=NEWEST, default=False)
 def bench(session: nox.Session) -> None:
     """Heaven side by side with its peers; they get the newest versions, in an environment of their own."""
-    _sync(session, "heaven-core", groups=("servers",))
-    session.run("uv", "pip", "install", "--quiet", "--upgrade", "--requirement", "benchmarks/requirements.txt", external=True)
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

@@ -27,14 +27,25 @@ def main(distribution: str, module: str, version: str) -> list[str]:
     for requirement in requirements:
         if requirement.startswith("heaven-core") and f"~={minor}.0" not in requirement.replace(" ", ""):
             wrong.append(f"{requirement!r} is not the minor version that VERSION has: write heaven-core~={minor}.0")
-    for name in ("Summary", "License-Expression", "License-File", "Requires-Python", "Project-URL", "Description-Content-Type"):
+    for name in (
+        "Summary",
+        "License-Expression",
+        "License-File",
+        "Requires-Python",
+        "Project-URL",
+        "Description-Content-Type",
+    ):
         if not found.get_all(name):
             wrong.append(f"its metadata has no {name}")
     if not resources.files(module).joinpath("py.typed").is_file():
         wrong.append("py.typed is missing")
     if not hasattr(package, "__all__"):
         wrong.append(f"{module} has no __all__")
-    wrong += [f"{module}.__all__ names {name}, which is not there" for name in getattr(package, "__all__", ()) if not hasattr(package, name)]
+    wrong += [
+        f"{module}.__all__ names {name}, which is not there"
+        for name in getattr(package, "__all__", ())
+        if not hasattr(package, name)
+    ]
     strangers = {str(file).split("/", 1)[0] for file in metadata.files(distribution) or []} - {module}
     wrong += [f"it installs {name} at the top level" for name in strangers if not name.endswith(".dist-info")]
     return wrong

@@ -1,4 +1,7 @@
-"""Are the files and headings there that the repository's own Markdown links to? (The site's pages are checked when it is built.)"""
+"""Are the files and headings there that the repository's own Markdown links to?
+
+The pages of the site are checked once more, by mkdocs, when it is built.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,11 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as code hosts make them."""
-    headings = re.findall(r"^#+\s+(.*)$", CODE.sub(lambda m: m.group().strip("`") if "\n" not in m.group() else "", page.read_text()), re.MULTILINE)
+    headings = re.findall(
+        r"^#+\s+(.*)$",
+        CODE.sub(lambda m: m.group().strip("`") if "\n" not in m.group() else "", page.read_text()),
+        re.MULTILINE,
+    )
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
@@ -36,7 +43,9 @@ def dead_links(page: Path) -> list[str]:
 
 def main() -> int:
     """0 when every link leads somewhere."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     pages = [ROOT / name for name in listed.stdout.split() if (ROOT / name).exists()]
     dead = [line for page in pages for line in dead_links(page)]
     print("\n".join([*dead, f"{len(pages)} pages, {len(dead)} dead links"]))

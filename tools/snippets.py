@@ -1,4 +1,4 @@
-"""A pytest plugin: run the Python blocks of the Markdown files that pytest is given, top to bottom, one namespace a file.
+"""A pytest plugin: run the Python blocks of the Markdown files it is given, top to bottom, one namespace a file.
 
 `<!-- skip: next -->` above a block leaves it out; say why beside it.
 """

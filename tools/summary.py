@@ -1,4 +1,4 @@
-"""The closing lines of `make test`: what failed, what was skipped, and how many tests passed and failed in all sessions.
+"""The closing lines of `make test`: what failed, what was skipped, how many tests passed and failed in all sessions.
 
 Reads .reports/: nox.json, and one JUnit file for each run of pytest. Usage: summary.py EXIT_CODE_OF_NOX
 """
@@ -24,7 +24,7 @@ def count(reports: Path) -> tuple[Counter[str], list[str]]:
     outcomes: Counter[str] = Counter()
     skipped: list[str] = []
     for report in sorted(reports.glob("*.xml")):
-        for case in ET.parse(report).iter("testcase"):  # noqa: S314 - our own files
+        for case in ET.parse(report).iter("testcase"):
             name = f"{report.stem}: {case.get('classname', '').rpartition('.')[2]}.{case.get('name')}"
             skip = case.find("skipped")
             if case.find("failure") is not None or case.find("error") is not None:
@@ -41,17 +41,23 @@ def main(code: int) -> int:
     outcomes, skipped = count(REPORTS)
     report = REPORTS / "nox.json"
     sessions = json.loads(report.read_text())["sessions"] if report.exists() else []
-    failed = [entry["signature"] for entry in sessions if entry["result"] not in ("success", "skipped")]
-    skipped = [f"session {entry['signature']} (its Python is not on this machine)" for entry in sessions if entry["result"] == "skipped"] + skipped
+    names: dict[str, list[str]] = {}
+    for entry in sessions:
+        names.setdefault(entry["result"], []).append(entry["signatures"][0])
+    skipped = [f"session {name} (its Python is not on this machine)" for name in names.pop("skipped", [])] + skipped
     skipped = [f"what needs {program} (it is not on this machine)" for program in missing()] + skipped
-    passed = sum(entry["result"] == "success" for entry in sessions)
+    succeeded = len(names.pop("success", []))
+    failed = [name for kind in names.values() for name in kind]
 
     print("\n" + "=" * 78)
     if skipped:
         print(f"SKIPPED, so nobody knows whether it works ({len(skipped)}):")
         print("".join(f"  SKIPPED {line}\n" for line in skipped), end="")
     print("".join(f"  FAILED session {name}\n" for name in failed), end="")
-    print(f"{passed} of {len(sessions)} sessions succeeded" + (f", {len(skipped)} things were skipped" if skipped else ""))
+    print(
+        f"{succeeded} of {len(sessions)} sessions succeeded"
+        + (f", {len(skipped)} things were skipped" if skipped else "")
+    )
     if skipped and os.environ.get("CI"):
         print("In CI nothing may be skipped: this run has failed.")
         code = code or 1

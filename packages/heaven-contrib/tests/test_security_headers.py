@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from heaven.errors import RegistrationError
 
+from heaven.errors import RegistrationError
 from heaven_contrib import SecurityHeaders
 
 
@@ -50,7 +50,9 @@ async def test_other_scopes_pass_untouched():
     assert [{"type": "websocket.close"}] == await messages(SecurityHeaders(application), "websocket")
 
 
-@pytest.mark.parametrize("headers", [{"X Frame": "DENY"}, {"": "DENY"}, {"X-Frame-Options": "DENY\r\nSet-Cookie: a=b"}, {"X-A": "é"}])
+@pytest.mark.parametrize(
+    "headers", [{"X Frame": "DENY"}, {"": "DENY"}, {"X-Frame-Options": "DENY\r\nSet-Cookie: a=b"}, {"X-A": "é"}]
+)
 def test_what_is_no_header_is_refused_at_registration(headers):
     """CR, LF and friends never reach the wire, and the message names the header."""
     with pytest.raises(RegistrationError, match="SecurityHeaders got"):
@@ -59,4 +61,6 @@ def test_what_is_no_header_is_refused_at_registration(headers):
 
 def test_it_can_be_printed():
     """repr shows what it adds."""
-    assert "SecurityHeaders(X-Frame-Options: DENY)" == repr(SecurityHeaders(application, headers={"X-Frame-Options": "DENY"}))
+    assert "SecurityHeaders(X-Frame-Options: DENY)" == repr(
+        SecurityHeaders(application, headers={"X-Frame-Options": "DENY"})
+    )

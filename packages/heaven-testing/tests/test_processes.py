@@ -55,7 +55,13 @@ def test_a_server_that_ignores_the_signal_is_killed(tmp_path):
 
 def test_environment_and_output(tmp_path):
     """`env` is added to this process's own, and what was printed can be read during the block and after it."""
-    command = [sys.executable, "-u", "-c", "import os, runpy, sys; print(os.environ['COLOUR']); runpy.run_module('http.server', run_name='__main__')", "{port}"]
+    command = [
+        sys.executable,
+        "-u",
+        "-c",
+        "import os, runpy, sys; print(os.environ['COLOUR']); runpy.run_module('http.server', run_name='__main__')",
+        "{port}",
+    ]
     with ServerProcess(command, cwd=tmp_path, env={"COLOUR": "blue"}) as server:
         assert "blue" in server.output
     assert "blue" in server.output

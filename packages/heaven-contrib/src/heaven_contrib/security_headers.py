@@ -68,7 +68,11 @@ class SecurityHeaders:
 def _encode(name: str, value: str) -> tuple[bytes, bytes]:
     token = name.replace("-", "").replace("_", "")
     if not (token.isascii() and token.isalnum()):
-        raise RegistrationError(f"SecurityHeaders got the name {name!r}; a header's name is letters, digits and hyphens")
+        raise RegistrationError(
+            f"SecurityHeaders got the name {name!r}; a header's name is letters, digits and hyphens"
+        )
     if not value.isascii() or not value.isprintable():
-        raise RegistrationError(f"SecurityHeaders got {value!r} for {name}; a header's value is printable ASCII on one line")
+        raise RegistrationError(
+            f"SecurityHeaders got {value!r} for {name}; a header's value is printable ASCII on one line"
+        )
     return name.lower().encode(), value.encode()

@@ -57,7 +57,7 @@ class ServerProcess:
         self._env = {**os.environ, **(env or {})}
         self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] = tempfile.TemporaryFile()
+        self._log: IO[bytes] | None = None
         self._printed = b""
         self.port = 0
 
@@ -69,10 +69,10 @@ class ServerProcess:
     @property
     def output(self) -> str:
         """What it printed so far, on both streams."""
-        if self._log.closed:
-            return self._printed.decode(errors="replace")
-        size = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
+        if self._log is not None:
+            # The server writes at the place where this file stands: read it without moving there.
+            self._printed = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
+        return self._printed.decode(errors="replace")
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -101,6 +101,7 @@ class ServerProcess:
     def __enter__(self) -> Self:
         """Start it and wait until it answers."""
         self.port = _free_port()
+        self._log = tempfile.TemporaryFile()
         command = [part.replace("{port}", str(self.port)) for part in self._command]
         self._process = subprocess.Popen(  # noqa: S603 - to run a command of the test's own is what it is for
             command, cwd=self._cwd, env=self._env, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
@@ -112,12 +113,15 @@ class ServerProcess:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop it; killed if it does not stop in time."""
         self.stop()
-        self._log.seek(0)
-        self._printed = self._log.read()
-        self._log.close()
+        if self._log is not None:
+            _ = self.output
+            self._log.close()
+            self._log = None
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + self._timeout
