@@ -24,8 +24,6 @@ bench: .venv/.ready ## measure Heaven side by side with its peers
 
 docs: .venv/.ready ## build the documentation into site/ and check its links and snippets
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox -s docs
-	@$(BIN)/uv sync --quiet --frozen --inexact --python $(BIN)/python --group docs
-	@$(BIN)/mkdocs build --quiet --strict
 	@echo "The documentation is in site/index.html"
 
 clean: ## remove what the other targets made

@@ -164,9 +164,9 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def docs(session: nox.Session) -> None:
-    """The site builds without a warning, no link is dead, every snippet and every docstring's example runs."""
+    """The site builds into site/ without a warning, no link is dead, every snippet and docstring example runs."""
     _sync(session, *MODULES, groups=("docs", "servers"))
-    session.run("mkdocs", "build", "--quiet", "--strict", "--site-dir", f"{session.create_tmp()}/site")
+    session.run("zensical", "build", "--strict", "--clean")
     session.run("python", "tools/check_links.py")
     _pytest(session, "-p", "tools.snippets", "README.md", "docs", report="-snippets")
     _pytest(session, "--doctest-modules", *(f"packages/{package}/src" for package in MODULES), report="-doctests")
