@@ -83,7 +83,9 @@ def _compare(pattern: Pattern, parts: list[str], slashes: Slashes) -> tuple[floa
     reasons += _compare_ends(pattern, wanted, parts)
     likeness = sum(alike for alike, _ in pairs)
     if pattern.rest is None:
-        likeness -= abs(len(parts) - len(wanted)) / 2
+        likeness -= (
+            abs(len(list(filter(None, parts))) - len(pattern.segments)) / 2
+        )  # a slash too much is the least of it
     return likeness, reasons[0] if reasons else ""
 
 

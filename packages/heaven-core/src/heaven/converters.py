@@ -8,6 +8,7 @@ and two ways around a check.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -115,14 +116,12 @@ There are str, int, float, bool, date, datetime, uuid, path.
 
 def _shorten(value: object) -> str:
     """The repr of a value, cut where it would fill a screen."""
-    try:
-        words = repr(value)
-    except ValueError:  # an int of more digits than sys.set_int_max_str_digits allows
-        words = f"a very large {type(value).__name__}"
+    words = repr(value)
     return words if len(words) <= 60 else f"{words[:57]}..."
 
 
-_MAX_DIGITS = 4300  # Python's own bound for int(text), below which the conversion is quick
+_SHORT_INT = sys.int_info.str_digits_check_threshold  # digits that int(text) takes under any limit
+_INT = re.compile(r"0|-?[1-9][0-9]{0,4299}").fullmatch  # Python's own limit, below which int(text) is quick
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,308})(?:\.[0-9]{1,400})?").fullmatch
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
@@ -137,9 +136,10 @@ def _parse_text(text: str) -> str | None:
 
 
 def _parse_int(text: str) -> int | None:
-    # PERF: a regular expression takes 1.6 of this; without these tests an exception for each miss, 10 times as much.
-    digits = text[1:] if text[:1] == "-" else text
-    if not (digits.isdecimal() and digits.isascii()) or len(digits) > _MAX_DIGITS or (digits[0] == "0" and text != "0"):
+    # PERF: the common case without a regular expression takes 0.6 of the time, and a miss 0.1 of an exception's.
+    if text.isdecimal() and text.isascii() and text[0] != "0" and len(text) <= _SHORT_INT:
+        return int(text)
+    if _INT(text) is None:
         return None
     try:
         return int(text)
@@ -181,13 +181,6 @@ def _format_text(value: int | UUID) -> str:
     return "" if isinstance(value, bool) else str(value)
 
 
-def _format_int(value: int) -> str:
-    try:
-        return str(value)
-    except ValueError:  # more than 4300 digits
-        return ""
-
-
 def _format_float(value: float) -> str:
     try:
         digits = repr(float(value))
@@ -206,7 +199,7 @@ def _format_moment(value: date) -> str:
 
 _ALL = (
     Converter("str", 6, "any text that is not empty", _parse_text, _format_text, (int, UUID)),
-    Converter("int", 4, "digits without leading zeros, like 42 or -7", _parse_int, _format_int, (int,)),
+    Converter("int", 4, "digits without leading zeros, like 42 or -7", _parse_int, str, (int,)),
     Converter("float", 5, "a finite decimal number, like 2.5 or -7", _parse_float, _format_float, (float, int)),
     Converter("bool", 3, "true or false", {"true": True, "false": False}.get, _format_bool, (bool,)),
     Converter("date", 1, "a date like 2024-02-29", _parse_date, _format_moment, (date,)),
