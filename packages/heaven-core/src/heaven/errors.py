@@ -120,9 +120,13 @@ class ValidationError(HTTPError):
         super().__init__(422, detail or f"{len(errors)} value{'s' * (len(errors) != 1)} can't be accepted.", errors=errors)
 
 
+# RFC 9110 renamed these; older Pythons still have the names of RFC 7231.
+_RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
+
+
 def reason_phrase(status: int) -> str:
-    """The standard's words for a status code, or a neutral one for codes it doesn't know."""
+    """The standard's words for a status code, or a neutral one for codes it doesn't know (RFC 9110 15)."""
     try:
-        return HTTPStatus(status).phrase
+        return _RENAMED.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return "Error" if status >= 400 else "Unassigned"

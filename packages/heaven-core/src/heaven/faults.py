@@ -245,7 +245,7 @@ class _Search:
         return chosen
 
     def _each(self, node: inspect.Type, pairs: Iterator[tuple[str | int, Any]], loc: Loc) -> None:
-        # PERF: runs of items that pass cost one call: 1 MB of integers, the last the last one wrong, take 56 ms instead of 440.
+        # PERF: runs of items that pass cost one call: 1 MB of integers, the last one wrong, 56 ms instead of 440.
         while run := list(islice(pairs, _STRIDE)):
             if self._try(node, [item for _, item in run], "list") is not None:
                 for key, item in run:

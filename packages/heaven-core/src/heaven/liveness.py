@@ -16,6 +16,9 @@ from heaven.types import Receive
 Callback: TypeAlias = Callable[[], object]
 SignalHandler: TypeAlias = Callable[[int, FrameType | None], object]
 
+# SIGQUIT is what gunicorn's master sends its workers after Ctrl+C, SIGBREAK is Ctrl+Break on Windows.
+STOP_SIGNALS = tuple(number for number in signal.Signals if number.name in {"SIGTERM", "SIGINT", "SIGQUIT", "SIGBREAK"})
+
 
 class Stopping:
     """Says once, and to everyone who asked, that the server begins to stop.
@@ -52,6 +55,10 @@ class Stopping:
         self._is_set = True
         for callback in self._callbacks:
             self._call(callback)
+
+    def reset(self) -> None:
+        """Begin anew, for a server that starts the same application again."""
+        self._is_set = False
 
     def add(self, callback: Callback) -> None:
         """Have `callback()` called when the server begins to stop, and soon if it has begun already."""
@@ -108,9 +115,7 @@ class SignalTap:
 
     __slots__ = ("_loop", "_previous", "_signals", "_stopping")
 
-    def __init__(
-        self, stopping: Stopping, signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
-    ) -> None:
+    def __init__(self, stopping: Stopping, signals: tuple[signal.Signals, ...] = STOP_SIGNALS) -> None:
         self._stopping = stopping
         self._signals = signals
         self._previous: dict[int, SignalHandler] = {}

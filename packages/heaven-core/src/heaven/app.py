@@ -1,0 +1,471 @@
+"""The application: it writes down what it is told, and serves what that was compiled to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from os import PathLike
+from types import EllipsisType, FrameType
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
+
+from heaven.assets import Assets
+from heaven.callables import awaitable, resolve, said_at
+from heaven.check import Finding, check
+from heaven.compiling import compile_app
+from heaven.config import Config
+from heaven.daemons import Daemon
+from heaven.errors import BackgroundError, RegistrationError
+from heaven.explain import Explanation, explain
+from heaven.foreign import Foreign
+from heaven.hooks import EVERY, Hook, When
+from heaven.lifespan import Lifespan
+from heaven.liveness import Stopping
+from heaven.options import checked_app_options
+from heaven.patterns import parse_pattern
+from heaven.recovery import Rescue, background_log
+from heaven.registrations import (
+    DEFAULT_BODY_SIZE,
+    Event,
+    Mount,
+    Options,
+    Route,
+    Wrap,
+    Written,
+    checked_methods,
+    checked_prefix,
+    checked_subdomain,
+    shape_of,
+)
+from heaven.store import Key, Store
+from heaven.verbs import Verbs, checked_origins
+
+if TYPE_CHECKING:
+    from heaven.types import ASGIApp, Handler, Receive, Scope, Send, Slashes
+    from heaven.wiring import Wiring
+
+T = TypeVar("T")
+D = TypeVar("D")
+F = TypeVar("F", bound=Callable[..., Any])
+
+STARTUP: Final = "startup"
+SHUTDOWN: Final = "shutdown"
+
+
+class Battery(Protocol):
+    """Whatever `app.plugin` takes: an object that registers itself."""
+
+    def install(self, app: App) -> Any:
+        """Register events, routes and hooks, and keep what handlers will ask for."""
+        ...
+
+
+class App(Verbs):
+    """An ASGI application: routes, hooks, a store and a life; `Router` and `Application` are the same class.
+
+    Args:
+        config: the settings, read with `app.CONFIG(name)`: a mapping, an object, or a callable (see `Config`).
+        domain: the domain whose subdomains count, such as `"shop.co.uk"`; without it the first label of a host of
+            three or more is its subdomain.
+        hosts: the hosts that are served, such as `["shop.test", "*.shop.test"]`; others get a 400. None for all.
+        trusted_proxies: addresses and networks whose Forwarded and X-Forwarded-* headers count.
+        slashes: what a slash at the end of a path means: "ignore" it, "redirect" to the route without or with it, or
+            "strict": another path.
+        debug: show tracebacks to the client.
+        max_body_size: bytes a request's body may have where its route doesn't say otherwise; None for no limit.
+        timeout: seconds for the body to arrive, and again for hooks and handler, where a route doesn't say otherwise.
+        lifespan: an async context manager function: `async with lifespan(app)` is the application's life.
+        monitor: report what holds the event loop for longer than this many seconds.
+        origins: the Origins whose pages may open WebSockets, where a route doesn't say otherwise. None for all.
+
+    Raises:
+        RegistrationError: an option can't work.
+
+    Example:
+        >>> app = App({"greeting": "Hello"})
+        >>> async def greet(req, res, ctx):
+        ...     return {"message": f"{req.app.CONFIG('greeting')}, {req.params['name']}"}
+        >>> _ = app.GET("/greetings/:name", greet)
+    """
+
+    def __init__(
+        self,
+        config: Any = None,
+        *,
+        domain: str | None = None,
+        hosts: Sequence[str] | None = None,
+        trusted_proxies: Sequence[str] = (),
+        slashes: Slashes = "ignore",
+        debug: bool = False,
+        max_body_size: int | None = DEFAULT_BODY_SIZE,
+        timeout: float | None = None,
+        lifespan: Callable[[App], AbstractAsyncContextManager[Any]] | None = None,
+        monitor: float | None = None,
+        origins: Sequence[str] | None = None,
+    ) -> None:
+        self.CONFIG = Config(config)
+        self.store = Store()
+        self.stopping = Stopping()
+        self.options = checked_app_options(
+            domain=domain,
+            hosts=hosts,
+            trusted_proxies=trusted_proxies,
+            slashes=slashes,
+            debug=debug,
+            lifespan=lifespan,
+            monitor=monitor,
+        )
+        self.defaults = Options(
+            max_body_size=max_body_size,
+            timeout=timeout,
+            origins=checked_origins(origins, "App", said_at()) if origins is not None else None,
+        )
+        self.default_subdomain: str | None = None
+        self.written = Written()
+        self._parents: list[App] = []
+        self._wiring: Wiring | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what the server brings (ASGI 3.0): a request, a WebSocket or a lifespan."""
+        kind = scope["type"]
+        if kind == "http" or kind == "websocket":
+            wiring = self._wiring
+            if wiring is None:
+                wiring = self.wire()
+            if wiring.outermost is None:
+                await wiring.serve(scope, receive, send)
+            else:
+                await wiring.outermost(scope, receive, send)
+        elif kind == "lifespan":
+            await Lifespan(self).run(receive, send)
+        else:
+            raise ValueError(f"Heaven serves the scopes http, websocket and lifespan, and was called with {kind!r}")
+
+    # Routes
+
+    def register(self, route: Route) -> None:
+        """Write a route down; the verbs do it.
+
+        Raises:
+            RegistrationError: there is one for the same method and path.
+        """
+        key = (route.subdomain, route.method, shape_of(route.pattern, self.options.slashes))
+        taken = self.written.claimed.get(key)
+        if taken is not None:
+            raise RegistrationError(
+                f"{route.method or 'HTTP'} {route.pattern.text} at {route.place} is the same route as "
+                f"{taken.pattern.text} at {taken.place}; leave one out, or tell them apart by a type, as in ':id:int'"
+            )
+        self.written.claimed[key] = route
+        self.written.routes.append(route)
+        self._changed()
+
+    def subdomain(self, name: str) -> Subdomain:
+        """The same verbs for one subdomain: `app.subdomain("api").GET("/orders", handler)`."""
+        return Subdomain(self, name)
+
+    def ASSETS(self, folder: str | PathLike[str], route: str = "/", *, subdomain: str | None = None, **options: Any) -> None:
+        """Serve the files below a folder.
+
+        Args:
+            folder: the folder; it has to exist.
+            route: the path it is served under.
+            subdomain: limits the match to hosts of this subdomain.
+            **options: what `Assets` takes: `index`, `fallback` (for single-page applications), `cache`, `precompressed`.
+
+        Raises:
+            RegistrationError: the folder is missing, or the route is taken.
+        """
+        assets = Assets(folder, **options)
+        prefix = checked_prefix(route)
+        for url in (prefix or "/", f"{prefix}/*"):
+            self.GET(url, assets, subdomain=subdomain)
+
+    def BEFORE(
+        self,
+        url: str,
+        hook: Handler | str,
+        *,
+        methods: str | Sequence[str] | None = None,
+        subdomain: str | EllipsisType | None = ...,
+    ) -> None:
+        """Run a hook before the handlers of the routes that a pattern covers.
+
+        Args:
+            url: `/orders/*` covers `/orders` and everything below it; `/users/:id` that route, whatever its
+                parameter is called.
+            hook: a function like a handler, or a dotted name of one; `res.abort(...)` ends the request.
+            methods: limits it to these methods, `"WEBSOCKET"` among them.
+            subdomain: limits it to one subdomain, None to the routes that have none; without it, it covers all.
+
+        Raises:
+            RegistrationError: the pattern or hook can't work.
+        """
+        self._hook("BEFORE", url, hook, methods, subdomain)
+
+    def AFTER(
+        self,
+        url: str,
+        hook: Handler | str,
+        *,
+        methods: str | Sequence[str] | None = None,
+        subdomain: str | EllipsisType | None = ...,
+    ) -> None:
+        """Run a hook after the handlers of the routes that a pattern covers, whatever became of them; see `BEFORE`."""
+        self._hook("AFTER", url, hook, methods, subdomain)
+
+    def _hook(
+        self,
+        when: When,
+        url: str,
+        hook: Handler | str,
+        methods: str | Sequence[str] | None,
+        subdomain: str | EllipsisType | None,
+    ) -> None:
+        place = said_at()
+        role = f"{when} {url}"
+        function = resolve(hook, role, place)
+        pattern = parse_pattern(url)
+        if pattern.hints:
+            raise RegistrationError(f"{role} at {place} has query hints; a hook covers routes by their path, so leave them out")
+        self.written.hooks.append(
+            Hook(
+                when=when,
+                pattern=pattern,
+                function=function,
+                call=awaitable(function, 3, role, place),
+                methods=checked_methods(methods, role),
+                subdomain=EVERY if isinstance(subdomain, EllipsisType) else checked_subdomain(subdomain),
+                place=place,
+            )
+        )
+        self._changed()
+
+    def WRAP(self, factory: Callable[..., ASGIApp], **options: Any) -> None:
+        """Put ASGI middleware around everything, also around what no route matches; the first one is outermost.
+
+        Args:
+            factory: `factory(app, **options)` gives the ASGI application that is called in place of `app`.
+            **options: passed on.
+        """
+        self.written.wraps.append(Wrap(factory, options, said_at()))
+        self._changed()
+
+    # Events
+
+    @overload
+    def ON(self, event: str | int | type[BaseException], function: str) -> None: ...
+    @overload
+    def ON(self, event: str | int | type[BaseException], function: F) -> F: ...
+    @overload
+    def ON(self, event: str | int | type[BaseException]) -> Callable[[F], F]: ...
+    def ON(self, event: Any, function: Any = None) -> Any:
+        """Call a function when something happens; a decorator without the function.
+
+        Args:
+            event: STARTUP or SHUTDOWN (called with the app), a status code from 400 on, or an exception class (called
+                with `(req, res, ctx, error)`, or without the error).
+            function: sync or async, or a dotted name.
+
+        Raises:
+            RegistrationError: there is no such event, or the function can't be called so.
+        """
+        place = said_at()
+        if function is None:
+            return lambda given: self._on(event, given, place)
+        return self._on(event, function, place)
+
+    def _on(self, event: Any, given: Any, place: str) -> Any:
+        role = f"ON({getattr(event, '__name__', event)!s})"
+        function = resolve(given, role, place)
+        if event in (STARTUP, SHUTDOWN):
+            events = self.written.startup if event == STARTUP else self.written.shutdown
+            events.append(Event(awaitable(function, 1, role, place), place))
+        elif _is_rescuable(event):
+            self.written.rescues[event] = Rescue(event, awaitable(function, 4, role, place), place)
+            self._changed()
+        else:
+            raise RegistrationError(
+                f"ON at {place} got {event!r}; give STARTUP, SHUTDOWN, a status code from 400 to 599 or an exception class"
+            )
+        return given
+
+    def ONCE(self, function: F) -> F:
+        """Call a function when the server starts: `ON(STARTUP, function)`."""
+        self._on(STARTUP, function, said_at())
+        return function
+
+    def DAEMON(self, function: Callable[[App], Any], *, every: float) -> None:
+        """Call a function over and over while the server runs; a failure is reported, and tried again later and later.
+
+        Args:
+            function: called with the app, sync or async.
+            every: seconds between the end of one call and the next.
+        """
+        place = said_at()
+        self.written.daemons.append((resolve(function, "DAEMON", place), every, place))
+
+    def plugin(self, battery: Battery) -> None:
+        """Install a battery: an object that registers itself with `install(app)`.
+
+        Raises:
+            RegistrationError: it has no `install`.
+        """
+        if not callable(getattr(battery, "install", None)):
+            raise RegistrationError(f"plugin at {said_at()} got {battery!r}, which has no install(app) method")
+        battery.install(self)
+
+    # Other applications
+
+    def mount(
+        self,
+        child: App | ASGIApp,
+        prefix: str = "",
+        subdomain: str | None = None,
+        isolated: bool = True,
+        name: str | None = None,
+    ) -> None:
+        """Serve another application below a prefix.
+
+        Args:
+            child: an App, or any ASGI application.
+            prefix: the path it is found under, such as `"/blog"`.
+            subdomain: the subdomain it is found under.
+            isolated: an App keeps its own store and config; False lets it share this one's.
+            name: goes before the names of its routes: `url_for("blog:post")`.
+
+        Raises:
+            RegistrationError: it is no application, or it contains this one.
+        """
+        place = said_at()
+        if isinstance(child, App):
+            self._adopt(child, isolated, place)
+        elif not callable(child):
+            raise RegistrationError(f"mount at {place} got {child!r}; give an App or an ASGI application")
+        mounted = child if isinstance(child, App) else Foreign(child)
+        self.written.mounts.append(
+            Mount(mounted, checked_prefix(prefix), checked_subdomain(subdomain), isolated, name, place)
+        )
+        self._changed()
+
+    def _adopt(self, child: App, isolated: bool, place: str) -> None:
+        if child in self._ancestors():
+            raise RegistrationError(f"mount at {place} would put an application inside itself")
+        if not isolated:
+            for key in child.store:
+                self.store.keep(key, child.store.peek(key))
+            child.store, child.CONFIG = self.store, self.CONFIG
+        child._parents.append(self)
+
+    def _ancestors(self) -> list[App]:
+        return [self, *(each for parent in self._parents for each in parent._ancestors())]
+
+    # The store
+
+    @overload
+    def keep(self, key: Key[T], value: T) -> None: ...
+    @overload
+    def keep(self, key: str, value: Any) -> None: ...
+    def keep(self, key: Any, value: Any) -> None:
+        """Keep a value across requests."""
+        self.store.keep(key, value)
+
+    @overload
+    def peek(self, key: Key[T]) -> T | None: ...
+    @overload
+    def peek(self, key: Key[T], default: D) -> T | D: ...
+    @overload
+    def peek(self, key: str, default: Any = None) -> Any: ...
+    def peek(self, key: Any, default: Any = None) -> Any:
+        """Look at what is kept under a name, or get `default` where nothing is."""
+        return self.store.peek(key, default)
+
+    @overload
+    def unkeep(self, key: Key[T]) -> T: ...
+    @overload
+    def unkeep(self, key: str) -> Any: ...
+    def unkeep(self, key: Any) -> Any:
+        """Stop keeping a value, and get it back; KeyError, with the names that come near, where nothing is kept."""
+        return self.store.unkeep(key)
+
+    # What it came to
+
+    @property
+    def wiring(self) -> Wiring:
+        """What the application was compiled to: print it to see every route with its place and hooks."""
+        return self.wire()
+
+    def wire(self) -> Wiring:
+        """Compile what was registered, unless that was done since the last change.
+
+        Raises:
+            RegistrationError: two registrations contradict each other; both places are named.
+        """
+        if self._wiring is None:
+            self._wiring = compile_app(self)
+        return self._wiring
+
+    def url_for(self, name: str, /, **params: Any) -> str:
+        """The path of a named route, with the prefixes this application is mounted under.
+
+        Args:
+            name: the route's `name=`, after those of the mounts on the way: `"blog:post"`.
+            **params: its path parameters; a wildcard is called `rest`... see `Pattern.path`.
+
+        Raises:
+            NoSuchURL: there is no such route, or the parameters don't fit it.
+        """
+        return self._ancestors()[-1].wire().url_for(self, name, params)
+
+    def explain(self, method: str, url: str) -> Explanation:
+        """What a request would meet: the route and why, what came near, hooks in order, limits.
+
+        Args:
+            method: the HTTP method, or `"WEBSOCKET"`.
+            url: a whole URL, or a path.
+
+        Example:
+            >>> app = App()
+            >>> _ = app.GET("/orders/:id:int", lambda req, res, ctx: None)
+            >>> app.explain("GET", "https://shop.test/orders/7").params
+            {'id': 7}
+        """
+        return explain(self.wire(), method, url)
+
+    def check(self) -> list[Finding]:
+        """What looks wrong: routes that never match, hooks that cover nothing, bodies without a limit ..."""
+        return check(self)
+
+    def daemons(self) -> list[Daemon]:
+        """The daemons of this application, not started."""
+        return [
+            Daemon(function, every=every, app=self, on_error=self.report) for function, every, _ in self.written.daemons
+        ]
+
+    async def report(self, error: BackgroundError) -> None:
+        """Log what failed in the background."""
+        background_log.error("%s", error, exc_info=error.__cause__)
+
+    def route_of_frame(self, frame: FrameType) -> str | None:
+        """The route that a frame of the event loop's thread serves, for the monitor."""
+        site = getattr(frame.f_locals.get("req"), "site", None)
+        return getattr(site, "route", None)
+
+    def _changed(self) -> None:
+        for app in self._ancestors():
+            app._wiring = None
+
+
+class Subdomain(Verbs):
+    """The verbs of an application, limited to one subdomain."""
+
+    def __init__(self, app: App, name: str) -> None:
+        self.default_subdomain = checked_subdomain(name)
+        self.defaults = app.defaults
+        self.register = app.register
+
+
+def _is_rescuable(event: Any) -> bool:
+    if isinstance(event, int):
+        return not isinstance(event, bool) and 400 <= event <= 599
+    return isinstance(event, type) and issubclass(event, BaseException)

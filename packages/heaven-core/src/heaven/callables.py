@@ -1,0 +1,169 @@
+"""The functions an application registers: found by name, checked for their shape, made awaitable."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import inspect
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from heaven.errors import RegistrationError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+AsyncFunction = Callable[..., Awaitable[Any]]
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def resolve(function: object, role: str, place: str) -> Callable[..., Any]:
+    """The callable that was meant: itself, or what a dotted string such as `"orders.handlers.create"` names.
+
+    Args:
+        function: a callable or a dotted string.
+        role: what it is registered as, for the message: `"GET /orders"`.
+        place: where it was said, `file:line`.
+
+    Raises:
+        RegistrationError: it is neither, or nothing of that name can be imported.
+    """
+    if isinstance(function, str):
+        function = _import(function, role, place)
+    if not callable(function):
+        raise RegistrationError(f"{role} at {place} got {function!r}, which can't be called; give a function or a dotted name")
+    return function
+
+
+def _import(dotted: str, role: str, place: str) -> object:
+    module, _, name = dotted.replace(":", ".").rpartition(".")
+    if not module:
+        raise RegistrationError(f"{role} at {place} got {dotted!r}; a dotted name is 'module.function'")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise RegistrationError(f"{role} at {place} got {dotted!r}, and it can't be imported: {error}") from error
+
+
+def awaitable(function: Callable[..., Any], arguments: int, role: str, place: str) -> AsyncFunction:
+    """The function itself if it is async and takes that many arguments, else the smallest adapter that makes it so.
+
+    Args:
+        function: async or sync; a function, bound method, `functools.partial` or an object with `__call__`.
+        arguments: how many it will be called with. An error handler (4) may leave the last one, the error, out.
+        role: what it is registered as.
+        place: where it was said, `file:line`.
+
+    Raises:
+        RegistrationError: it can't be called with so many arguments.
+    """
+    if not _accepts(function, arguments):
+        if arguments == 4 and _accepts(function, 3):
+            return _without_error(awaitable(function, 3, role, place))
+        expected = {1: "(app)", 3: "(req, res, ctx)", 4: "(req, res, ctx, error)"}[arguments]
+        raise RegistrationError(
+            f"{role} at {place} got {name_of(function)}{_signature(function)}; it is called with {expected}, so write it that way"
+        )
+    if is_async(function):
+        return function
+    return _adapted(function)
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine, seen through partials and `__call__`."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _adapted(function: Callable[..., Any]) -> AsyncFunction:
+    @functools.wraps(function, updated=())
+    async def call(*arguments: Any) -> Any:
+        result = function(*arguments)
+        # A lambda may hand back the coroutine of the async function it calls.
+        return await result if inspect.isawaitable(result) else result
+
+    return call
+
+
+def _without_error(function: AsyncFunction) -> AsyncFunction:
+    @functools.wraps(function, updated=())
+    async def call(req: Any, res: Any, ctx: Any, _error: Any) -> Any:
+        return await function(req, res, ctx)
+
+    return call
+
+
+def threaded(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+    """Move a sync handler or hook to a thread, so that what it waits for does not hold the event loop.
+
+    Args:
+        function: a sync function; context variables are there in the thread as well.
+
+    Returns:
+        An async function of the same shape.
+
+    Raises:
+        RegistrationError: the function is async already.
+
+    Example:
+        >>> @threaded
+        ... def report(req, res, ctx):
+        ...     return "made in a thread"
+        >>> asyncio.run(report(None, None, None))
+        'made in a thread'
+    """
+    if is_async(function):
+        raise RegistrationError(f"threaded() got {name_of(function)}, which is async already; register it as it is")
+
+    @functools.wraps(function, updated=())
+    async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.to_thread(function, *args, **kwargs)
+
+    return call
+
+
+def name_of(function: object) -> str:
+    """How a person would name it: `module.qualname`, without memory addresses."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not hasattr(function, "__qualname__"):
+        function = type(function)
+    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', '?')}"
+
+
+def place_of(function: object) -> str:
+    """Where a function was written, `file:line`, or its name where that can't be told (one written in C)."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function) if callable(function) else function
+    code = getattr(function, "__code__", None) or getattr(getattr(type(function), "__call__", None), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else name_of(function)
+
+
+def said_at() -> str:
+    """Where the application's code is that called into Heaven just now, `file:line`."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _accepts(function: Callable[..., Any], arguments: int) -> bool:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True  # written in C without a signature: the call itself will tell
+    try:
+        signature.bind(*range(arguments))
+    except TypeError:
+        return False
+    return True
+
+
+def _signature(function: Callable[..., Any]) -> str:
+    return "(" + ", ".join(inspect.signature(function).parameters) + ")"

@@ -1,0 +1,243 @@
+"""One route, ready to run: hooks, handler, limits, and what becomes of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from heaven.background import run_deferred
+from heaven.context import Context
+from heaven.errors import Abort, BadRequest, ClientDisconnected
+from heaven.liveness import WhileConnected
+from heaven.recovery import DeadlineExceeded
+from heaven.request import Request
+from heaven.response import Response, deliverable, messages
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine
+
+    from heaven.callables import AsyncFunction
+    from heaven.recovery import Recovery
+    from heaven.site import Site
+    from heaven.types import Message, Receive, Scope, Send
+
+log = logging.getLogger("heaven.errors")
+
+_LENGTH, _CODING, _EMPTY = 2, 8, 16
+_HAS_BODY = _LENGTH | _CODING
+# The fields that say where a message ends or whom it is for; given twice, two readers may understand it differently.
+_SINGLE = {
+    spelling: bit
+    for name, bit in ((b"host", 1), (b"content-length", _LENGTH), (b"content-type", 4), (b"transfer-encoding", _CODING))
+    for spelling in (name, name.title(), name.upper())
+}
+_BODY_METHODS = frozenset(("POST", "PUT", "PATCH", "QUERY"))
+
+
+class Endpoint:
+    """Lives with the wiring: runs every request of one route and method.
+
+    Args:
+        site: what the requests share.
+        handler: the awaitable form of the handler.
+        before: BEFORE hooks in order.
+        after: AFTER hooks in order.
+        recovery: what answers errors.
+        method: the method it is registered for.
+        timeout: seconds for the body to arrive, and again for BEFORE hooks and the handler together.
+        cancel_on_disconnect: stop the handler when the client leaves.
+    """
+
+    __slots__ = ("_guard", "_head", "_takes_body", "_validates", "after", "before", "handler", "recovery", "site")
+
+    def __init__(
+        self,
+        site: Site,
+        handler: AsyncFunction,
+        *,
+        before: tuple[AsyncFunction, ...] = (),
+        after: tuple[AsyncFunction, ...] = (),
+        recovery: Recovery,
+        method: str,
+        timeout: float | None = None,
+        cancel_on_disconnect: bool = False,
+    ) -> None:
+        self.site = site
+        self.handler = handler
+        self.before = before
+        self.after = after
+        self.recovery = recovery
+        self._head = method == "HEAD"
+        self._takes_body = method in _BODY_METHODS
+        self._validates = site.expected is not None or bool(site.hints)
+        self._guard = _Guard(timeout, cancel_on_disconnect) if timeout is not None or cancel_on_disconnect else None
+
+    async def run(self, scope: Scope, receive: Receive, send: Send, params: dict[str, Any]) -> None:
+        """Serve one request, from its first byte to what was deferred."""
+        req = Request(scope, receive, self.site, params)
+        res = Response()
+        ctx = Context()
+        after: tuple[AsyncFunction, ...] = ()
+        try:
+            seen = 0
+            for name, value in scope["headers"]:
+                if name in _SINGLE:
+                    bit = _SINGLE[name]
+                    if seen & bit:
+                        raise BadRequest(f"The request has more than one {name.decode().title()}.")
+                    seen |= bit
+                    if value == b"0" and bit == _LENGTH:
+                        seen |= _EMPTY
+            if (self._takes_body or seen & _HAS_BODY) and seen < _EMPTY and not self.site.streams:
+                await self._read(req, seen)
+            after = self.after
+            if self._guard is None:
+                # PERF: _produce, written out: one frame less, -4% on static JSON.
+                for hook in self.before:
+                    await hook(req, res, ctx)
+                if self._validates:
+                    self._validate(req)
+                result = await self.handler(req, res, ctx)
+                if result is not None:
+                    res.body = result
+            else:
+                await self._guard.hold(req, self._produce(req, res, ctx))
+        except Abort:
+            res.outcome = "aborted"
+        except Exception as error:
+            await self.recovery.answer(error, req, res, ctx)
+        except asyncio.CancelledError:
+            res.outcome = "cancelled"
+            await self._unwind(after, req, res, ctx)
+            raise
+        if after:
+            await self._unwind(after, req, res, ctx)
+        await self._send(req, res, ctx, send)
+
+    async def _read(self, req: Request, seen: int) -> None:
+        if seen & _HAS_BODY == _HAS_BODY:
+            raise BadRequest("The request has both a Content-Length and a Transfer-Encoding.")
+        limit = self.site.max_body_size
+        if seen & _LENGTH:
+            req.refuse_declared(limit)
+        if self._guard is None:
+            await req.read(limit)
+        else:
+            await self._guard.by_deadline(req.read(limit))
+
+    async def _produce(self, req: Request, res: Response, ctx: Context) -> None:
+        for hook in self.before:
+            await hook(req, res, ctx)
+        if self._validates:
+            self._validate(req)
+        result = await self.handler(req, res, ctx)
+        if result is not None:
+            res.body = result
+
+    def _validate(self, req: Request) -> None:
+        """Convert what the route declares, so that a handler meets only what is valid."""
+        if self.site.hints:
+            _ = req.queries
+        if self.site.expected is not None:
+            _ = req.data
+
+    async def _unwind(self, after: tuple[AsyncFunction, ...], req: Request, res: Response, ctx: Context) -> None:
+        for hook in after:
+            try:
+                await hook(req, res, ctx)
+            except Abort:
+                res.outcome = "aborted"
+            except Exception as error:
+                await self.recovery.answer(error, req, res, ctx, late=True)
+
+    async def _send(self, req: Request, res: Response, ctx: Context, send: Send) -> None:
+        tracked = _Tracked(send)
+        try:
+            # What answers an error may fail as well, a page for 404 that is missing itself: then that is answered,
+            # and at last there is an empty 500.
+            for _ in range(3):
+                if res.outcome == "disconnected":
+                    return
+                error = await self._attempt(req, res, tracked)
+                if error is None:
+                    break
+                await self.recovery.answer(error, req, res, ctx, late=True)
+            else:
+                res.out(500, None)
+                await self._attempt(req, res, tracked)
+        except ClientDisconnected:
+            res.outcome = "disconnected"
+            return
+        finally:
+            req.release()
+        if res.has_deferred:
+            await run_deferred(req, res, ctx, self.recovery)
+
+    async def _attempt(self, req: Request, res: Response, send: _Tracked) -> Exception | None:
+        """Send the response; give back the error that shows before anything has left."""
+        try:
+            body = deliverable(res.body)
+            if body is not None:
+                await body.deliver(req, res, send)
+            else:
+                await _send_whole(res, send, head=self._head)
+        except ClientDisconnected:
+            raise
+        except Exception as error:
+            if not send.started:
+                return error
+            log.error("%s %r failed after its response had begun", req.method, req.scope["path"], exc_info=error)
+            raise
+        return None
+
+
+async def _send_whole(res: Response, send: Send, *, head: bool) -> None:
+    start, content = messages(res, head=head)
+    try:
+        await send(start)
+        await send(content)
+    except OSError as error:
+        raise ClientDisconnected("the client left before its response was sent") from error
+
+
+class _Tracked:
+    """The server's send, and whether it was used; a plain call, so that a chunk costs no frame more."""
+
+    __slots__ = ("_send", "started")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        self.started = True
+        return self._send(message)
+
+
+class _Guard:
+    """What stops a handler from outside: its deadline, or that the client left."""
+
+    __slots__ = ("_cancel_on_disconnect", "_timeout")
+
+    def __init__(self, timeout: float | None, cancel_on_disconnect: bool) -> None:
+        self._timeout = timeout
+        self._cancel_on_disconnect = cancel_on_disconnect
+
+    async def hold(self, req: Request, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for the work as long as there is time, and somebody to have its result."""
+        if not self._cancel_on_disconnect:
+            await self.by_deadline(work)
+            return
+        async with WhileConnected(req.receive, delay=0):
+            await self.by_deadline(work)
+
+    async def by_deadline(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for the work until the deadline; raise DeadlineExceeded then, and nothing else's TimeoutError."""
+        try:
+            async with asyncio.timeout(self._timeout) as deadline:
+                await work
+        except TimeoutError:
+            if self._timeout is None or not deadline.expired():
+                raise
+            raise DeadlineExceeded(self._timeout) from None

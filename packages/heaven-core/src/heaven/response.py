@@ -1,0 +1,342 @@
+"""What goes back: status, headers and a body of whatever kind; it is sent once every hook has run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from datetime import datetime
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from urllib.parse import quote
+
+from heaven.cookies import bake_cookie
+from heaven.errors import Abort
+from heaven.files import FileBody
+from heaven.headers import ResponseHeaders
+from heaven.sse import EventStream
+from heaven.streams import StreamBody
+from heaven.validation import encode_json
+
+if TYPE_CHECKING:
+    from heaven.types import Deliverable, Message, Outcome, RawHeaders
+
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
+JSON = (b"content-type", b"application/json")
+OCTETS = (b"content-type", b"application/octet-stream")
+
+# What these say about the message is settled by its content alone.
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+BODILESS = frozenset((204, 205, 304))
+
+# What describes the body that failed, or says how long it may be kept, must not describe the error that replaces it.
+_REPRESENTATION = frozenset(
+    b"accept-ranges cache-control content-disposition content-encoding content-language content-length content-location "
+    b"content-range content-type etag expires last-modified location refresh".split()
+)
+
+
+class Response:
+    """Lives with one request: the write side of `async def handler(req, res, ctx)`.
+
+    `status` is an int or an `http.HTTPStatus`. `body` is sent by what it is: bytes as they are, str as text, None as
+    nothing, a stream, file or event stream piece by piece, everything else as JSON. `outcome` says how the request
+    went, for AFTER hooks: `ok`, `aborted`, `rejected` (an HTTPError), `failed`, `timeout`, `disconnected`, `cancelled`.
+
+    Example:
+        >>> async def create(req, res, ctx):
+        ...     res.status = 201
+        ...     res.headers["location"] = "/orders/7"
+        ...     res.body = {"id": 7}
+    """
+
+    __slots__ = ("_deferred", "_headers", "body", "outcome", "status")
+
+    _headers: ResponseHeaders | None
+    _deferred: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] | None
+
+    def __init__(self) -> None:
+        self.status: int = 200
+        self.body: Any = None
+        self.outcome: Outcome = "ok"
+        self._headers = None
+        self._deferred = None
+
+    # Headers
+
+    @property
+    def headers(self) -> ResponseHeaders:
+        """The header fields: `res.headers["x"] = "y"` replaces, `res.headers.add("x", "y")` and assigning a pair append."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = ResponseHeaders()
+        return headers
+
+    @headers.setter
+    def headers(self, value: tuple[str, str] | Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+        headers = self.headers
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+            headers.add(value[0], str(value[1]))
+            return
+        pairs: Iterable[Any] = value.items() if isinstance(value, Mapping) else value
+        for name, text in pairs:
+            headers[name] = text
+
+    def header(self, name: str, value: str) -> Response:
+        """Set one header field, and get the response back for the next call.
+
+        Raises:
+            HeaderError: the name or value holds what must not reach the wire (RFC 9110 5.5).
+        """
+        self.headers[name] = value
+        return self
+
+    def cookie(
+        self,
+        name: str,
+        value: str,
+        *,
+        max_age: int | None = None,
+        expires: datetime | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = True,
+        samesite: Literal["lax", "strict", "none"] | None = "lax",
+        partitioned: bool = False,
+    ) -> Response:
+        """Set a cookie (RFC 6265 4.1), hidden from scripts and from other sites' requests unless said otherwise.
+
+        Args:
+            name: a token; `__Host-` and `__Secure-` prefixes are held to their rules.
+            value: what the client is to send back.
+            max_age: seconds it lives; 0 removes it. Without `max_age` and `expires` it ends with the browser.
+            expires: the moment it ends.
+            path: the path it is sent to.
+            domain: the domain whose hosts get it; None for this host alone.
+            secure: send it over https only.
+            httponly: hide it from scripts.
+            samesite: which requests from other sites carry it; `none` needs `secure`.
+            partitioned: keep it apart per top-level site.
+
+        Raises:
+            HeaderError: a part holds what would end it or add an attribute.
+        """
+        baked = bake_cookie(
+            name,
+            value,
+            max_age=max_age,
+            expires=expires,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
+        self.headers.raw.append((b"set-cookie", baked))
+        return self
+
+    # Endings
+
+    def redirect(self, url: str, status: int = 302) -> Response:
+        """Send the client elsewhere; the handler goes on, and usually returns.
+
+        Args:
+            url: a path or a whole URL; characters outside ASCII are percent-encoded.
+            status: 301, 302, 303, 307 or 308 (RFC 9110 15.4).
+
+        Raises:
+            ValueError: the status is no redirection.
+            HeaderError: the URL holds control characters.
+        """
+        if status not in (301, 302, 303, 307, 308):
+            raise ValueError(f"redirect takes 301, 302, 303, 307 or 308, and got {status}")
+        self.status = status
+        self.headers["location"] = url if url.isascii() else quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+        self.body = None
+        return self
+
+    def abort(self, body: Any = None, status: int = 400) -> NoReturn:
+        """End the request here, with this body and status and the headers set so far; AFTER hooks still run."""
+        self.body = body
+        self.status = status
+        raise Abort
+
+    def out(self, status: int = 200, body: Any = None, headers: Mapping[str, str] | None = None) -> Response:
+        """Status, body and headers in one call."""
+        self.status = status
+        self.body = body
+        if headers is not None:
+            self.headers = headers
+        return self
+
+    def defer(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Response:
+        """Call a function, sync or async, after the response was sent.
+
+        A failure is logged on `heaven.background` and reported to `ON(BackgroundError, ...)`. What was deferred is
+        dropped where the request fails.
+        """
+        if not callable(function):
+            raise TypeError(f"defer takes a function and its arguments, and got {function!r}; leave the call to Heaven")
+        if self._deferred is None:
+            self._deferred = []
+        self._deferred.append((function, args, kwargs))
+        return self
+
+    # Bodies that come piece by piece
+
+    def stream(self, iterator: AsyncIterator[bytes | str], media_type: str | None = None) -> Response:
+        """Send what an async iterator yields, as it comes.
+
+        Args:
+            iterator: gives bytes or str.
+            media_type: the Content-Type; `application/octet-stream` where it is not set as a header either.
+        """
+        self.body = StreamBody(iterator, media_type)
+        return self
+
+    def events(
+        self, iterator: AsyncIterator[str | Mapping[str, Any]], *, ping: float = 15.0, retry: int | None = None
+    ) -> Response:
+        """Send server-sent events (WHATWG HTML 9.2) until the iterator, the client or the server ends.
+
+        Args:
+            iterator: gives str, or mappings with `data`, `event`, `id`, `retry`; `data` that is not str is sent as JSON.
+            ping: seconds of silence after which a comment is sent, so that proxies keep the connection.
+            retry: milliseconds after which a client that lost the connection may come back.
+        """
+        self.body = EventStream(iterator, ping=ping, retry=retry)
+        return self
+
+    def file(
+        self,
+        path: str | PathLike[str],
+        filename: str | None = None,
+        within: str | PathLike[str] | None = None,
+        media_type: str | None = None,
+    ) -> Response:
+        """Send a file, with ETag, Last-Modified, conditional and Range requests (RFC 9110 13 and 14).
+
+        Args:
+            path: the file; one that is missing is a 404.
+            filename: the name it is to be saved under; without it the client shows the file.
+            within: the folder that it may not leave, whatever `path` says; needed where `path` comes from a client.
+            media_type: its Content-Type, else guessed from its name.
+        """
+        self.body = FileBody(path, filename=filename, within=within, media_type=media_type)
+        return self
+
+    # What Heaven does with it
+
+    def restart(self, *, late: bool = False) -> None:
+        """Forget the body that was being made, for the error that replaces it.
+
+        Args:
+            late: AFTER hooks ran already, so that what they did, cookies among it, stands.
+        """
+        self.body = None
+        self._deferred = None
+        headers = self._headers
+        if headers is not None:
+            raw = headers.raw
+            raw[:] = [
+                pair for pair in raw if pair[0] not in _REPRESENTATION and (late or pair[0] != b"set-cookie")
+            ]
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether something is to be called once the response was sent."""
+        return bool(self._deferred)
+
+    def take_deferred(self) -> list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
+        """What was deferred, given out once."""
+        deferred, self._deferred = self._deferred, None
+        return deferred or []
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.outcome}>"
+
+
+def messages(res: Response, *, head: bool = False) -> tuple[Message, Message]:
+    """The two messages of a response whose body goes out in one piece.
+
+    Args:
+        res: the response.
+        head: leave the content out, as the answer to HEAD does (RFC 9110 9.3.2).
+
+    Raises:
+        TypeError: the body can't be encoded, or the status is no number; the message says what can.
+        ValueError: the status is none that a final response has.
+    """
+    body = res.body
+    kind = type(body)
+    # PERF: the commonest kinds first, by identity.
+    if kind is dict or kind is list:
+        payload, content_type = encode_json(body), JSON
+    elif kind is bytes:
+        payload, content_type = body, OCTETS
+    elif kind is str:
+        payload, content_type = body.encode(), TEXT
+    else:
+        payload, content_type = _encoded(body)
+    status = res.status
+    if status != 200:
+        status = final_status(status)
+        if status in BODILESS:
+            return (
+                {"type": "http.response.start", "status": status, "headers": fields(res, None, None)},
+                {"type": "http.response.body", "body": b""},
+            )
+    return (
+        {"type": "http.response.start", "status": status, "headers": fields(res, content_type, len(payload))},
+        {"type": "http.response.body", "body": b"" if head else payload},
+    )
+
+
+def fields(res: Response, content_type: tuple[bytes, bytes] | None, length: int | None) -> RawHeaders:
+    """The header fields as they go out: the kind's Content-Type unless one is set, and always Heaven's own length."""
+    headers = res._headers  # pyright: ignore[reportPrivateUsage]
+    if headers is None or not headers.raw:
+        raw: RawHeaders = [] if content_type is None else [content_type]
+    else:
+        raw = [pair for pair in headers.raw if pair[0] not in _FRAMING]
+        if content_type is not None:
+            for name, _ in raw:
+                if name == b"content-type":
+                    break
+            else:
+                raw.append(content_type)
+    if length is not None:
+        raw.append((b"content-length", b"%d" % length))
+    return raw
+
+
+def _encoded(body: Any) -> tuple[bytes, tuple[bytes, bytes] | None]:
+    if body is None:
+        return b"", None
+    if isinstance(body, str):
+        return body.encode(), TEXT
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body), OCTETS
+    return encode_json(body), JSON
+
+
+def final_status(status: int) -> int:
+    """The status as a plain int, where it is one that ends a request (RFC 9110 15).
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is not 200 to 599.
+    """
+    if not isinstance(status, int):
+        raise TypeError(f"res.status takes an int or an http.HTTPStatus, and was set to {status!r}")
+    if not 200 <= status <= 599:
+        raise ValueError(f"res.status takes 200 to 599, the statuses that end a request, and was set to {status!r}")
+    return int(status)
+
+
+def deliverable(body: Any) -> Deliverable | None:
+    """The body itself where it sends itself, a stream of it where it is an async iterator, else None."""
+    if hasattr(body, "deliver"):
+        found: Deliverable = body
+        return found
+    return StreamBody(body) if hasattr(body, "__aiter__") else None

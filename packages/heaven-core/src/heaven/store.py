@@ -1,0 +1,117 @@
+"""What an application keeps across requests: plain values under names, typed ones under keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, Generic, TypeVar, overload
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class Key(Generic[T]):
+    """A name that knows the type of what is kept under it.
+
+    Args:
+        name: the name; `peek("db")` and `peek(Key("db"))` find the same value.
+
+    Example:
+        >>> RETRIES: Key[int] = Key("retries")
+        >>> store = Store()
+        >>> store.keep(RETRIES, 3)
+        >>> store.peek(RETRIES)
+        3
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Key({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def name_of(key: str | Key[Any]) -> str:
+    """The name that a key, or a plain string, stands for."""
+    return key if isinstance(key, str) else key.name
+
+
+class Store:
+    """Lives with the application: from `keep` to `unkeep`, across requests.
+
+    Example:
+        >>> store = Store()
+        >>> store.keep("greeting", "hello")
+        >>> store.peek("greeting"), store.peek("absent", "nothing")
+        ('hello', 'nothing')
+        >>> store.unkeep("greeting")
+        'hello'
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+
+    @overload
+    def keep(self, key: Key[T], value: T) -> None: ...
+    @overload
+    def keep(self, key: str, value: Any) -> None: ...
+    def keep(self, key: str | Key[Any], value: Any) -> None:
+        """Keep a value under a name; what was there before is replaced."""
+        self._values[name_of(key)] = value
+
+    @overload
+    def peek(self, key: Key[T]) -> T | None: ...
+    @overload
+    def peek(self, key: Key[T], default: D) -> T | D: ...
+    @overload
+    def peek(self, key: str, default: Any = None) -> Any: ...
+    def peek(self, key: str | Key[Any], default: Any = None) -> Any:
+        """Look at what is kept under a name, or get `default` where nothing is."""
+        return self._values.get(name_of(key), default)
+
+    @overload
+    def unkeep(self, key: Key[T]) -> T: ...
+    @overload
+    def unkeep(self, key: str) -> Any: ...
+    def unkeep(self, key: str | Key[Any]) -> Any:
+        """Stop keeping a value, and get it back.
+
+        Raises:
+            KeyError: nothing is kept under that name; the message has the names that come near.
+        """
+        name = name_of(key)
+        try:
+            return self._values.pop(name)
+        except KeyError:
+            raise KeyError(missing(name, self._values, "is kept")) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str | Key) and name_of(key) in self._values
+
+    def __repr__(self) -> str:
+        # Values may hold secrets (a connection's password), so only names are shown.
+        return f"<Store {', '.join(self._values) or 'empty'}>"
+
+
+def missing(name: str, known: Any, verb: str) -> str:
+    """The words for a name that isn't there: what was asked, and what comes near it."""
+    names = [str(key) for key in known]
+    near = get_close_matches(name, names, n=3)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(sorted(names)) or 'nothing'}"
+    return f"nothing {verb} as {name!r}; {hint}"

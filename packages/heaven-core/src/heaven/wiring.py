@@ -1,0 +1,173 @@
+"""The application, compiled: which endpoint serves a request is a look-up, and nothing is decided there any more."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from heaven.errors import BadRequest, NoSuchURL
+from heaven.hosts import AllowedHosts, host_name, subdomain_of
+from heaven.registrations import OTHER, SOCKET
+from heaven.request import path_below_root
+from heaven.store import missing as near_misses
+from heaven.table import RouteTable
+
+if TYPE_CHECKING:
+    from heaven.app import App
+    from heaven.hooks import Hook
+    from heaven.missing import Missing
+    from heaven.patterns import Pattern
+    from heaven.registrations import Route
+    from heaven.types import ASGIApp, Receive, Scope, Send, Slashes
+
+
+class Runnable(Protocol):
+    """What a route table leads to."""
+
+    def run(self, scope: Scope, receive: Receive, send: Send, params: dict[str, Any]) -> Awaitable[None]:
+        """Serve one request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One line of the wiring, for reading: a route with all that was decided for it."""
+
+    method: str
+    pattern: Pattern
+    subdomain: str | None
+    app: App
+    route: Route
+    before: tuple[Hook, ...]
+    after: tuple[Hook, ...]
+    max_body_size: int | None
+    timeout: float | None
+    endpoint: Runnable
+
+    def __str__(self) -> str:
+        host = f"{self.subdomain}." if self.subdomain else ""
+        hooks = f"  before {len(self.before)}  after {len(self.after)}" if self.before or self.after else ""
+        return f"{self.method:9} {host}{self.pattern.text}  {self.route.place}{hooks}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """The routes of one subdomain, and what answers where none of them matches."""
+
+    routes: RouteTable[Runnable]
+    missing: Missing
+    nested: RouteTable[Missing] | None = None
+
+    def missing_at(self, path: str, raw_path: bytes | None) -> Missing:
+        """Who answers for a path without a route: the innermost application that is mounted around it."""
+        found = self.nested.find(OTHER, path, raw_path) if self.nested is not None else None
+        return found[0] if found is not None else self.missing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wiring:
+    """Lives until something else is registered: immutable, made by `heaven.compiling`.
+
+    `entries` is what people read: print the wiring to see every route, its place and its hooks.
+    """
+
+    default: Tables
+    by_subdomain: Mapping[str, Tables]
+    domain: str | None
+    hosts: AllowedHosts | None
+    slashes: Slashes
+    names: Mapping[App, Mapping[str, Pattern]]
+    entries: tuple[Entry, ...]
+    hooks: tuple[Hook, ...] = ()
+    outermost: ASGIApp | None = None
+    by_host: bool = field(default=False)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.entries))
+
+    def serve(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Find what serves a request, and start it; the middleware around it ran already.
+
+        A plain function, so that the endpoint's coroutine is the only frame below the application's own.
+        """
+        path: str = scope["path"]
+        raw_path: bytes | None = scope.get("raw_path")
+        if scope.get("root_path"):
+            path, raw_path = path_below_root(scope), _raw_below_root(scope, raw_path)
+        tables = self.default
+        method: str = scope["method"] if scope["type"] == "http" else SOCKET
+        if self.by_host:
+            try:
+                tables = self.tables_for(scope)
+            except BadRequest as error:
+                if method == SOCKET:
+                    return refuse_socket(scope, receive, send)
+                return tables.missing.refuse(error, scope, receive, send)
+        found = tables.routes.find(method, path, raw_path)
+        if found is not None:
+            return found[0].run(scope, receive, send, found[1])
+        return self._without_route(tables, method, path, raw_path, scope, receive, send)
+
+    def _without_route(
+        self, tables: Tables, method: str, path: str, raw_path: bytes | None, scope: Scope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
+        if method == SOCKET:
+            return refuse_socket(scope, receive, send)
+        routes = tables.routes
+        missing = tables.missing_at(path, raw_path)
+        found = routes.find(OTHER, path, raw_path)
+        if found is not None:
+            return found[0].run(scope, receive, send, found[1])
+        if path == "*" and method == "OPTIONS":
+            return missing.not_allowed([each for each in routes.static if each not in (OTHER, SOCKET)], scope, receive, send)
+        methods = [each for each in routes.methods(path, raw_path) if each not in (OTHER, SOCKET)]
+        if methods:
+            return missing.not_allowed(methods, scope, receive, send)
+        if self.slashes == "redirect":
+            toggled = path[:-1] if path.endswith("/") else path + "/"
+            # "//host" and "/\host" lead elsewhere: browsers read both as another host's URL.
+            if toggled and toggled[1:2] not in ("/", "\\") and routes.methods(toggled):
+                return missing.redirect(toggled, scope, receive, send)
+        return missing.not_found(scope, receive, send)
+
+    def tables_for(self, scope: Scope) -> Tables:
+        """The tables for a request's host: of its subdomain, else of `"*"`, else the default ones.
+
+        Raises:
+            BadRequest: the Host is malformed, or none of the application's.
+        """
+        values = [value for name, value in scope["headers"] if name.lower() == b"host"]
+        if len(values) > 1:
+            raise BadRequest("The request has more than one Host.")
+        name = host_name(values[0].decode("latin-1")) if values else None
+        if self.hosts is not None and (name is None or name not in self.hosts):
+            raise BadRequest("This host is not served here.")
+        return self.tables_of(subdomain_of(name, self.domain) if name is not None else None)
+
+    def tables_of(self, subdomain: str | None) -> Tables:
+        """The tables of a subdomain; unknown ones fall to `"*"`, then to the default."""
+        if subdomain is None:
+            return self.default
+        return self.by_subdomain.get(subdomain) or self.by_subdomain.get("*") or self.default
+
+    def url_for(self, app: App, name: str, params: Mapping[str, Any]) -> str:
+        """The path of a named route of an application, with the prefixes it is mounted under."""
+        names = self.names.get(app, {})
+        if name not in names:
+            raise NoSuchURL(near_misses(name, names, "is routed"))
+        return names[name].path(params)
+
+
+async def refuse_socket(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket that no route takes; before it is accepted, closing is a 403 (ASGI WebSocket spec)."""
+    await send({"type": "websocket.close", "code": 1000, "reason": ""})
+
+
+def _raw_below_root(scope: Scope, raw_path: bytes | None) -> bytes | None:
+    """The raw path without the segments of `root_path`, where `path` has them as well."""
+    root: str = (scope.get("root_path") or "").rstrip("/")
+    if raw_path is None or path_below_root(scope) == scope["path"]:
+        return raw_path
+    rest = raw_path.split(b"/", root.count("/") + 1)
+    return b"/" + rest[-1] if len(rest) == root.count("/") + 2 else b"/"
