@@ -12,7 +12,7 @@ from heaven.errors import Abort, BadRequest, ClientDisconnected
 from heaven.liveness import WhileConnected
 from heaven.recovery import DeadlineExceeded
 from heaven.request import Request
-from heaven.response import Response, deliverable, messages
+from heaven.response import WHOLE, Response, deliverable, messages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("heaven.errors")
 
-_LENGTH, _CODING, _EMPTY = 2, 8, 16
+_LENGTH, _CODING = 2, 8
 _HAS_BODY = _LENGTH | _CODING
 # The fields that say where a message ends or whom it is for; given twice, two readers may understand it differently.
 _SINGLE = {
@@ -81,16 +81,20 @@ class Endpoint:
         after: tuple[AsyncFunction, ...] = ()
         try:
             seen = 0
+            length: bytes | None = None
             for name, value in scope["headers"]:
                 if name in _SINGLE:
                     bit = _SINGLE[name]
                     if seen & bit:
                         raise BadRequest(f"The request has more than one {name.decode().title()}.")
                     seen |= bit
-                    if value == b"0" and bit == _LENGTH:
-                        seen |= _EMPTY
-            if (self._takes_body or seen & _HAS_BODY) and seen < _EMPTY and not self.site.streams:
-                await self._read(req, seen)
+                    if bit == _LENGTH:
+                        length = value
+            if (self._takes_body or seen & _HAS_BODY) and length != b"0" and not self.site.streams:
+                if seen & _HAS_BODY == _HAS_BODY:
+                    raise BadRequest("The request has both a Content-Length and a Transfer-Encoding.")
+                reading = req.read(self.site.max_body_size, length)
+                await (reading if self._guard is None else self._guard.by_deadline(reading))
             after = self.after
             if self._guard is None:
                 # PERF: _produce, written out: one frame less, -4% on static JSON.
@@ -113,18 +117,23 @@ class Endpoint:
             raise
         if after:
             await self._unwind(after, req, res, ctx)
-        await self._send(req, res, ctx, send)
-
-    async def _read(self, req: Request, seen: int) -> None:
-        if seen & _HAS_BODY == _HAS_BODY:
-            raise BadRequest("The request has both a Content-Length and a Transfer-Encoding.")
-        limit = self.site.max_body_size
-        if seen & _LENGTH:
-            req.refuse_declared(limit)
-        if self._guard is None:
-            await req.read(limit)
+        # PERF: _send for the bodies that nearly all responses have, written out: three frames less, -20% on static JSON.
+        whole: tuple[Message, Message] | None = None
+        if type(res.body) in WHOLE and res.outcome != "disconnected":
+            try:
+                whole = messages(res, head=self._head)
+            except Exception as error:
+                await self.recovery.answer(error, req, res, ctx, late=True)
+        if whole is None:
+            await self._send(req, res, ctx, send)
         else:
-            await self._guard.by_deadline(req.read(limit))
+            try:
+                await send(whole[0])
+                await send(whole[1])
+            except OSError:
+                res.outcome = "disconnected"
+        if req.watch is not None or res.deferred is not None:
+            await self._finish(req, res, ctx)
 
     async def _produce(self, req: Request, res: Response, ctx: Context) -> None:
         for hook in self.before:
@@ -151,6 +160,11 @@ class Endpoint:
             except Exception as error:
                 await self.recovery.answer(error, req, res, ctx, late=True)
 
+    async def _finish(self, req: Request, res: Response, ctx: Context) -> None:
+        req.release()
+        if res.outcome != "disconnected":
+            await run_deferred(req, res, ctx, self.recovery)
+
     async def _send(self, req: Request, res: Response, ctx: Context, send: Send) -> None:
         tracked = _Tracked(send)
         try:
@@ -161,18 +175,12 @@ class Endpoint:
                     return
                 error = await self._attempt(req, res, tracked)
                 if error is None:
-                    break
+                    return
                 await self.recovery.answer(error, req, res, ctx, late=True)
-            else:
-                res.out(500, None)
-                await self._attempt(req, res, tracked)
+            res.restart()
+            await self._attempt(req, res.out(500), tracked)
         except ClientDisconnected:
             res.outcome = "disconnected"
-            return
-        finally:
-            req.release()
-        if res.has_deferred:
-            await run_deferred(req, res, ctx, self.recovery)
 
     async def _attempt(self, req: Request, res: Response, send: _Tracked) -> Exception | None:
         """Send the response; give back the error that shows before anything has left."""

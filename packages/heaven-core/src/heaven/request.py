@@ -37,13 +37,12 @@ class Request:
         ...     return {"id": req.params["id"], "agent": req.headers.get("user-agent"), "page": req.queries.get("page", 1)}
     """
 
-    # PERF: no slot but these four is filled up front; the others are found unset and filled when first asked for.
+    # PERF: no slot but five is filled up front; the others are found unset and filled when first asked for.
     __slots__ = (
         "_body",
         "_cookies",
         "_data",
         "_form",
-        "_gone",
         "_headers",
         "_json",
         "_origin",
@@ -53,13 +52,13 @@ class Request:
         "receive",
         "scope",
         "site",
+        "watch",
     )
 
     _body: bytes
     _cookies: dict[str, str]
     _data: Any
     _form: Form
-    _gone: asyncio.Task[bool]
     _headers: Headers
     _json: Any
     _origin: Origin
@@ -71,6 +70,7 @@ class Request:
         self.receive = receive
         self.site = site
         self.params = params
+        self.watch: asyncio.Task[bool] | None = None
 
     # Where it goes to
 
@@ -304,13 +304,20 @@ class Request:
             self._form = parse_form(self.headers.get("content-type", ""), self.body, self.site.form_limits)
             return self._form
 
-    async def read(self, limit: int | None) -> None:
+    async def read(self, limit: int | None, declared: bytes | None) -> None:
         """Take the body in, whole or not at all; Heaven calls it before the first hook.
 
+        Args:
+            limit: bytes it may have.
+            declared: its Content-Length, where there is one; it is believed where it says too much, and never otherwise.
+
         Raises:
+            BadRequest: 400, the Content-Length is no number.
             BodyTooLarge: 413, more than `limit` bytes.
             ClientDisconnected: the client left half-way.
         """
+        if declared is not None:
+            refuse_length(declared, limit)
         message = await self.receive()
         # PERF: most bodies come in one message; this way costs no generator.
         if message["type"] == "http.request" and not message.get("more_body", False):
@@ -341,7 +348,9 @@ class Request:
             return
         self._body = b""
         limit = self.site.max_body_size
-        self.refuse_declared(limit)
+        declared = self.headers.get("content-length")
+        if declared is not None:
+            refuse_length(declared.encode("latin-1"), limit)
         async for chunk in self._chunks(await self.receive(), limit):
             if chunk:
                 yield chunk
@@ -370,25 +379,12 @@ class Request:
                 return
             message = await self.receive()
 
-    def refuse_declared(self, limit: int | None) -> None:
-        """Raise for a Content-Length that is malformed (400) or over the limit (413), before a byte is read."""
-        declared = self.headers.get("content-length")
-        if declared is None:
-            return
-        if not (declared.isascii() and declared.isdigit()):
-            raise BadRequest("Content-Length must be a number of bytes.")
-        # A number with more digits than any limit needs no conversion, which would take quadratic time.
-        if limit is not None and (len(declared) > 19 or int(declared) > limit):
-            raise _too_large(limit)
-
     async def is_disconnected(self) -> bool:
         """Whether the client has left, as far as the server knows by now; it never waits for anything."""
-        try:
-            gone = self._gone
-        except AttributeError:
-            gone = self._gone = asyncio.ensure_future(self._until_gone())
+        if self.watch is None:
+            self.watch = asyncio.ensure_future(self._until_gone())
         await asyncio.sleep(0)
-        return gone.done() and gone.result()
+        return self.watch.done() and self.watch.result()
 
     async def _until_gone(self) -> bool:
         while (await self.receive())["type"] != "http.disconnect":
@@ -397,9 +393,8 @@ class Request:
 
     def release(self) -> None:
         """Give up what was begun for this request alone; Heaven calls it at the end."""
-        gone = getattr(self, "_gone", None)
-        if gone is not None:
-            gone.cancel()
+        if self.watch is not None:
+            self.watch.cancel()
 
     def __repr__(self) -> str:
         return f"<Request {self.scope.get('method', 'WebSocket')} {self.scope['path']!r}>"
@@ -425,6 +420,15 @@ def _converted(queries: dict[str, Any], hints: Mapping[str, QueryHint]) -> dict[
     if errors:
         raise ValidationError(errors)
     return queries
+
+
+def refuse_length(declared: bytes, limit: int | None) -> None:
+    """Raise for a Content-Length that is no number (400) or over the limit (413), before a byte is read."""
+    if not declared.isdigit():
+        raise BadRequest("Content-Length must be a number of bytes.")
+    # More digits than any limit has need no conversion, which takes quadratic time.
+    if limit is not None and (len(declared) > 19 or int(declared) > limit):
+        raise _too_large(limit)
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 from urllib.parse import quote
 
 from heaven.cookies import bake_cookie
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
 JSON = (b"content-type", b"application/json")
 OCTETS = (b"content-type", b"application/octet-stream")
+WHOLE = frozenset((dict, list, str, bytes, type(None), tuple, int, float, bool))
+"""The types of bodies that plainly go out in one piece."""
+
+Deferred: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 # What these say about the message is settled by its content alone.
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
@@ -48,17 +52,16 @@ class Response:
         ...     res.body = {"id": 7}
     """
 
-    __slots__ = ("_deferred", "_headers", "body", "outcome", "status")
+    __slots__ = ("_headers", "body", "deferred", "outcome", "status")
 
     _headers: ResponseHeaders | None
-    _deferred: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] | None
 
     def __init__(self) -> None:
         self.status: int = 200
         self.body: Any = None
         self.outcome: Outcome = "ok"
         self._headers = None
-        self._deferred = None
+        self.deferred: list[Deferred] | None = None
 
     # Headers
 
@@ -177,9 +180,9 @@ class Response:
         """
         if not callable(function):
             raise TypeError(f"defer takes a function and its arguments, and got {function!r}; leave the call to Heaven")
-        if self._deferred is None:
-            self._deferred = []
-        self._deferred.append((function, args, kwargs))
+        if self.deferred is None:
+            self.deferred = []
+        self.deferred.append((function, args, kwargs))
         return self
 
     # Bodies that come piece by piece
@@ -234,7 +237,7 @@ class Response:
             late: AFTER hooks ran already, so that what they did, cookies among it, stands.
         """
         self.body = None
-        self._deferred = None
+        self.deferred = None
         headers = self._headers
         if headers is not None:
             raw = headers.raw
@@ -242,14 +245,9 @@ class Response:
                 pair for pair in raw if pair[0] not in _REPRESENTATION and (late or pair[0] != b"set-cookie")
             ]
 
-    @property
-    def has_deferred(self) -> bool:
-        """Whether something is to be called once the response was sent."""
-        return bool(self._deferred)
-
-    def take_deferred(self) -> list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
+    def take_deferred(self) -> list[Deferred]:
         """What was deferred, given out once."""
-        deferred, self._deferred = self._deferred, None
+        deferred, self.deferred = self.deferred, None
         return deferred or []
 
     def __repr__(self) -> str:
