@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Converter:
     """One type of parameter: how its text becomes a value, and how a value becomes text.
 
@@ -136,7 +136,7 @@ def _parse_text(text: str) -> str | None:
 
 
 def _parse_int(text: str) -> int | None:
-    # PERF: the common case without a regular expression takes 0.6 of the time, and a miss 0.1 of an exception's.
+    # PERF: the common case without a regular expression takes 0.6 of the time, and a miss 0.15 of an exception's.
     if text.isdecimal() and text.isascii() and text[0] != "0" and len(text) <= _SHORT_INT:
         return int(text)
     if _INT(text) is None:

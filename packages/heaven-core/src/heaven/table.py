@@ -48,7 +48,7 @@ class _Node(Generic[T]):
     def __init__(self, depth: int, retry: bool) -> None:
         self.depth = depth
         self.literals: dict[str, _Node[T]] = {}
-        self.kinds: list[tuple[Converter, _Node[T]]] = []
+        self.kinds: tuple[tuple[Converter, _Node[T]], ...] = ()
         self.parameter: _Node[T] | None = None
         self.leaf: tuple[T, Fields] | None = None
         self.rest: tuple[T, Fields, str] | None = None
@@ -61,9 +61,8 @@ class _Node(Generic[T]):
         for kind, node in self.kinds:
             if kind is segment.converter:
                 return node
-        node = _Node[T](self.depth + 1, retry=False)
-        self.kinds.append((segment.converter, node))
-        self.kinds.sort(key=lambda each: each[0].rank)
+        node: _Node[T] = _Node(self.depth + 1, retry=False)
+        self.kinds = tuple(sorted((*self.kinds, (segment.converter, node)), key=lambda each: each[0].rank))
         self.parameter = self.kinds[0][1]
         self.mark()
         return node
