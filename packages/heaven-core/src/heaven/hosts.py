@@ -11,7 +11,8 @@ from heaven.errors import RegistrationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LONGEST = 253 + len(".:65535")
+_LONGEST_NAME = 253
+_LONGEST = _LONGEST_NAME + len(".:65535")
 _PORT = r"(?::([0-9]{0,5}))?"
 _NAME = re.compile(rf"([0-9A-Za-z_-]{{1,63}}(?:\.[0-9A-Za-z_-]{{1,63}})*+)\.?{_PORT}")
 _IPV6 = re.compile(rf"\[([0-9A-Fa-f:.]{{2,45}})\]{_PORT}")
@@ -37,13 +38,15 @@ def host_name(value: str) -> str | None:
     """
     if len(value) > _LONGEST:
         return None
-    found = _NAME.fullmatch(value) or _IPV6.fullmatch(value)
-    if found is None:
+    found = _NAME.fullmatch(value)
+    address = None if found else _IPV6.fullmatch(value)
+    matched = found or address
+    if matched is None:
         return None
-    name, port = found.groups()
-    if (port and int(port) > 65535) or len(name) > 253:
+    name, port = matched.groups()
+    if (port and int(port) > 65535) or len(name) > _LONGEST_NAME:
         return None
-    return _shortest(name) if ":" in name else name.lower()
+    return _shortest(name) if address else name.lower()
 
 
 def _shortest(address: str) -> str | None:
@@ -116,7 +119,7 @@ class AllowedHosts:
             return False
         if self._every or name in self._names:
             return True
-        while self._below and name:
+        while self._below and 0 < len(name) <= _LONGEST_NAME:
             name = name.partition(".")[2]
             if name in self._below:
                 return True

@@ -104,8 +104,8 @@ class TrustedProxies:
         """
         if not self._trusts(peer):
             return Origin(peer)
-        forwarded = self._walk(_forwarded_hops(headers.get("forwarded", "")))
-        classic = self._walk(_classic_hops(headers.get("x-forwarded-for", "")))
+        forwarded = self._walk(map(_forwarded_hop, _elements(headers.get("forwarded", ""))))
+        classic = self._walk(map(_classic_hop, _elements(headers.get("x-forwarded-for", ""))))
         told = forwarded.ip is not None or classic.ip is not None
         ip = _agreed(forwarded.ip, classic.ip) if told else peer
         scheme = _agreed(forwarded.scheme, _scheme(_nearest(headers.get("x-forwarded-proto", ""))))
@@ -183,30 +183,28 @@ def _node(text: str) -> str | None:
     return "" if _UNKNOWN.fullmatch(text) else None
 
 
-def _classic_hops(header: str) -> Iterator[_Hop | None]:
-    """The hops of X-Forwarded-For, the nearest first."""
-    for element in reversed(header.split(",")):
-        text = element.strip(" \t")
-        if text:
-            node = _node(text)
-            yield None if node is None else _Hop(node)
+def _elements(header: str) -> Iterator[str]:
+    """The elements of a list, the nearest proxy's first; empty ones don't count (RFC 9110 5.6.1).
 
-
-def _forwarded_hops(header: str) -> Iterator[_Hop | None]:
-    """The hops of Forwarded (RFC 7239 4), the nearest first.
-
-    Read from the right and cut at every comma, so that a quote which the client left open can't swallow what the
-    proxies wrote after it. No address, scheme or host has a comma in it.
+    Cut at every comma, from the right, so that a quote which the client left open can't swallow what the proxies wrote
+    after it. No address, scheme or host has a comma in it.
     """
-    for element in reversed(header.split(",")):
-        if not element.strip(" \t"):
-            continue
-        said: dict[str, str] = {}
-        for text in element.split(";"):
-            pair = _PAIR.fullmatch(text)
-            if pair is None or pair[1].lower() in said:
-                yield None
-                return
-            said[pair[1].lower()] = pair[3] if pair[2] is None else pair[2]
-        node = _node(said.get("for", "unknown"))
-        yield None if node is None else _Hop(node, _scheme(said.get("proto", "")), _host(said.get("host", "")))
+    return filter(None, (element.strip(" \t") for element in reversed(header.split(","))))
+
+
+def _classic_hop(element: str) -> _Hop | None:
+    """The hop in an element of X-Forwarded-For; None when malformed."""
+    node = _node(element)
+    return None if node is None else _Hop(node)
+
+
+def _forwarded_hop(element: str) -> _Hop | None:
+    """The hop in an element of Forwarded (RFC 7239 4); None when malformed."""
+    said: dict[str, str] = {}
+    for text in element.split(";"):
+        pair = _PAIR.fullmatch(text)
+        if pair is None or pair[1].lower() in said:
+            return None
+        said[pair[1].lower()] = pair[3] if pair[2] is None else pair[2]
+    node = _node(said.get("for", "unknown"))
+    return None if node is None else _Hop(node, _scheme(said.get("proto", "")), _host(said.get("host", "")))
