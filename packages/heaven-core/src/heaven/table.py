@@ -61,11 +61,11 @@ class _Node(Generic[T]):
         for kind, node in self.kinds:
             if kind is segment.converter:
                 return node
-        node: _Node[T] = _Node(self.depth + 1, retry=False)
-        self.kinds = tuple(sorted((*self.kinds, (segment.converter, node)), key=lambda each: each[0].rank))
+        new: _Node[T] = _Node(self.depth + 1, retry=False)
+        self.kinds = tuple(sorted((*self.kinds, (segment.converter, new)), key=lambda each: each[0].rank))
         self.parameter = self.kinds[0][1]
         self.mark()
-        return node
+        return new
 
     def literal(self, text: str) -> _Node[T]:
         node = self.literals.get(text)
