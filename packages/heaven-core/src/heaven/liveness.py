@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType, TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 from heaven.errors import ClientDisconnected
 from heaven.types import Receive
@@ -57,8 +58,9 @@ class Stopping:
             self._call(callback)
 
     def reset(self) -> None:
-        """Begin anew, for a server that starts the same application again."""
+        """Begin a new life, as an application does that is started again; who asked in the old one is forgotten."""
         self._is_set = False
+        self._callbacks.clear()
 
     def add(self, callback: Callback) -> None:
         """Have `callback()` called when the server begins to stop, and soon if it has begun already."""
@@ -156,7 +158,7 @@ class WhileConnected:
     It reads from `receive`, so the request's body must be complete or unwanted.
 
     Args:
-        receive: the ASGI callable of the request.
+        receive: the ASGI callable of the request, or None to watch for `stopping` alone.
         delay: seconds before it begins to watch; what ends sooner costs a timer and no task. 0 begins at once.
         stopping: when given, the body also ends, quietly, once the server begins to stop; `stopped` is then true.
 
@@ -176,7 +178,7 @@ class WhileConnected:
 
     __slots__ = ("_cancelling", "_delay", "_end", "_failure", "_receive", "_stopping", "_task", "_timer", "_watcher")
 
-    def __init__(self, receive: Receive, *, delay: float = 0.05, stopping: Stopping | None = None) -> None:
+    def __init__(self, receive: Receive | None, *, delay: float = 0.05, stopping: Stopping | None = None) -> None:
         self._receive = receive
         self._delay = delay
         self._stopping = stopping
@@ -197,10 +199,11 @@ class WhileConnected:
         self._task = task
         self._cancelling = task.cancelling()
         # PERF: a timer first, then a task: 2.5 instead of 10.8 microseconds for a body that ends before it.
-        if self._delay > 0:
-            self._timer = task.get_loop().call_later(self._delay, self._watch)
-        else:
-            self._watch()
+        if self._receive is not None:
+            if self._delay > 0:
+                self._timer = task.get_loop().call_later(self._delay, self._watch, self._receive)
+            else:
+                self._watch(self._receive)
         if self._stopping is not None:
             self._stopping.add(self._stop)
         return self
@@ -222,14 +225,28 @@ class WhileConnected:
             return False
         if end == "stopped":
             return True
-        if self._failure is not None and not isinstance(self._failure, OSError):
+        if self._failure is not None and not isinstance(self._failure, OSError | ClientDisconnected):
             raise self._failure
         raise ClientDisconnected("the client left before the response was complete") from self._failure
 
-    def _watch(self) -> None:
-        self._watcher = self._task.get_loop().create_task(_until_disconnect(self._receive))
+    @asynccontextmanager
+    async def beside(self, work: Coroutine[Any, Any, None]) -> AsyncGenerator[None, None]:
+        """Run something beside a part of the body: its end ends the body, as if `receive` had ended that way."""
+        task = self._start(work)
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait((task,))
+
+    def _watch(self, receive: Receive) -> None:
+        self._watcher = self._start(_until_disconnect(receive))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._task.get_loop().create_task(work)
         # A done callback runs from the loop, even if the task is eager: the body is never cancelled by itself.
-        self._watcher.add_done_callback(self._left)
+        task.add_done_callback(self._left)
+        return task
 
     def _left(self, watcher: asyncio.Task[None]) -> None:
         if not watcher.cancelled():

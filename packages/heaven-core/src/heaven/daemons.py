@@ -1,0 +1,131 @@
+"""Periodic work beside the requests: supervised, backed off when it fails, ended at shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from heaven.callables import is_async, name_of
+from heaven.errors import BackgroundError, RegistrationError
+
+log = logging.getLogger("heaven.daemons")
+
+MAX_BACKOFF = 60.0
+"""Seconds; what keeps failing is tried again at least this often."""
+
+
+class Daemon:
+    """Lives from startup to shutdown: calls `function(app)`, at once and then `every` so many seconds after it ended.
+
+    A failure is reported, and the next call comes after a random pause whose upper bound doubles with every failure
+    in a row, from 1 to 60 seconds, so that many processes don't knock at a recovering server together. A sync
+    function runs in a thread; cancelling it ends the wait for the thread, not what runs there.
+
+    Args:
+        function: what is to be done, sync or async.
+        every: seconds between the end of one call and the start of the next.
+        app: what the function is called with.
+        on_error: told of each failure with a BackgroundError whose `__cause__` is what was raised. Without it the
+            failure is logged with its traceback on `heaven.daemons`.
+        grace: seconds that a function gets to end when it is stopped; then it is left behind with a warning.
+
+    Raises:
+        RegistrationError: `every` is not above 0.
+
+    Example:
+        >>> async def main() -> None:
+        ...     async def sweep(app: str) -> None:
+        ...         print("sweeping", app)
+        ...     daemon = Daemon(sweep, every=60, app="the shop")
+        ...     daemon.start()
+        ...     await asyncio.sleep(0)
+        ...     await daemon.stop()
+        >>> asyncio.run(main())
+        sweeping the shop
+    """
+
+    __slots__ = ("_app", "_every", "_function", "_grace", "_is_async", "_on_error", "_task")
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        *,
+        every: float,
+        app: Any,
+        on_error: Callable[[BackgroundError], Awaitable[object]] | None = None,
+        grace: float = 5.0,
+    ) -> None:
+        if not every > 0:
+            raise RegistrationError(f"a daemon got every={every!r}; give the seconds between two calls, above 0")
+        self._function = function
+        self._every = every
+        self._app = app
+        self._on_error = on_error
+        self._grace = grace
+        self._is_async = is_async(function)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin: the first call comes as soon as the event loop has time. A second start does nothing."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=repr(self))
+
+    async def stop(self) -> None:
+        """Cancel it and wait until it ended, but no longer than the grace."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        _, late = await asyncio.wait((task,), timeout=self._grace)
+        if late:
+            log.warning("%r ignored its cancellation for %g s and is left behind", self, self._grace)
+
+    async def _run(self) -> None:
+        task = asyncio.current_task()
+        failures = 0
+        # Counted by the task: a function that caught its cancellation and returned is not called again.
+        while task is not None and not task.cancelling():
+            try:
+                await self._call()
+            except Exception as error:  # noqa: BLE001 - it is reported below
+                failure: BaseException = error
+            except asyncio.CancelledError as error:
+                if task.cancelling():
+                    raise
+                failure = error  # not the daemon was cancelled but something it waited for
+            else:
+                failures = 0
+                await asyncio.sleep(self._every)
+                continue
+            failures += 1
+            pause = random.uniform(0, min(MAX_BACKOFF, 2.0 ** min(failures - 1, 10)))  # noqa: S311
+            log.warning("%r failed, %d in a row; the next call is in %.1f s", self, failures, pause)
+            await self._report(failure)
+            await asyncio.sleep(pause)
+
+    async def _call(self) -> None:
+        if self._is_async:
+            await self._function(self._app)
+            return
+        result = await asyncio.to_thread(self._function, self._app)
+        if inspect.isawaitable(result):  # a lambda may hand back the coroutine of the async function it calls
+            await result
+
+    async def _report(self, error: BaseException) -> None:
+        failure = BackgroundError(self._function)
+        failure.__cause__ = error
+        if self._on_error is None:
+            log.error("%s", failure, exc_info=error)
+            return
+        try:
+            await self._on_error(failure)
+        except Exception:
+            log.exception("%r failed, and so did what should report it", self)
+
+    def __repr__(self) -> str:
+        """What it calls, and how often."""
+        return f"<Daemon {name_of(self._function)} every {self._every:g} s>"
