@@ -215,7 +215,7 @@ def test_everything_that_is_wrong_is_told() -> None:
         (list[Span], [{"start": 2, "end": 1}, {"start": "1"}], [
             ([0], "end lies before start"), ([1, "start"], "Expected `int`, got `str`"), ([1, "end"], "Missing required field"),
         ]),
-        (Literal["a", 1], CANARY, [([], 'Expected one of 1, "a"')]),
+        (Literal["a", "b"], CANARY, [([], 'Expected one of "a", "b"')]),
         (Literal["a"] | None, CANARY, [([], 'Expected "a"')]),
         (Color, CANARY, [([], 'Expected one of "red", "blue"')]),
         (Color, 5, [([], "Expected `str`, got `int`")]),

@@ -31,6 +31,9 @@ MOST_FAULTS: Final = 1000
 DEEPEST: Final = 16
 """How many containers deep every fault is told; a value below them is told as one, by its first fault."""
 
+REFUSALS: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding raises; msgspec's own errors are ValueErrors since its version 0.22 alone, bad UTF-8 is one always."""
+
 _STRIDE: Final = 64
 _MISSING: Final = "Missing required field"
 _PLACE = re.compile(r" - at `(key` in `)?\$([^`]*)`\Z")
@@ -154,7 +157,7 @@ class _Search:
             decoder = self._decoders[id(node), shape] = msgspec.json.Decoder(annotation, strict=self._strict)
         try:
             decoder.decode(msgspec.json.encode(value))
-        except (ValueError, RecursionError) as error:
+        except REFUSALS as error:
             return error
         return None
 

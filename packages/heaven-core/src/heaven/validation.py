@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from heaven.errors import BadRequest, RegistrationError, ValidationError
-from heaven.faults import MOST_FAULTS, FaultFinder
+from heaven.faults import MOST_FAULTS, REFUSALS, FaultFinder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ class TypedBody:
         """
         try:
             return self._decode(raw)
-        except (ValueError, RecursionError) as error:
+        except REFUSALS as error:
             self._refuse(raw, error)
 
     def _refuse(self, raw: bytes, error: Exception) -> NoReturn:
@@ -118,7 +118,7 @@ def decode_json(raw: bytes) -> Any:
     """
     try:
         return _decode_plain(raw)
-    except (ValueError, RecursionError) as error:
+    except REFUSALS as error:
         raise _bad_request(raw, error) from None
 
 
