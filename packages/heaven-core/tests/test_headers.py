@@ -257,7 +257,7 @@ def test_a_date_without_zone_is_refused() -> None:
         ('multipart/form-data; boundary="a;b\\"c"', ("multipart/form-data", {"boundary": 'a;b"c'})),
         ('a/b; c=""', ("a/b", {"c": ""})),
         ("a/b; c=1; c=2", ("a/b", {"c": "1"})),
-        ("a/b;;c=1;", ("a/b", {"c": "1"})),
+        ("a/b;; ;c=1;", ("a/b", {"c": "1"})),
         ("", ("", {})),
         ("text", ("", {})),
         ("text/", ("", {})),
@@ -320,6 +320,14 @@ def test_no_media_type_raises(text: str) -> None:
 def test_accept(header: str, expected: str | None) -> None:
     """The client's quality decides, the more specific range first, and the server's order among equals."""
     assert expected == accepts(header, ["application/json", "text/html"])
+
+
+def test_accept_with_endless_ranges() -> None:
+    """Nobody asks for more than 100 types, so what comes after them costs nothing and doesn't count."""
+    endless = ", ".join(f"a/b{place}" for place in range(99))
+
+    assert "text/html" == accepts(f"{endless}, text/html", ["text/html"])
+    assert accepts(f"{endless}, a/last, text/html", ["text/html"]) is None
 
 
 def test_accept_of_a_type_with_parameters() -> None:

@@ -63,7 +63,7 @@ def field_value(value: str, name: str = "") -> bytes:
         b'no-store'
     """
     try:
-        # PERF: no scan for the usual value, 0.11 against 0.32 microseconds with the pattern below.
+        # PERF: no scan for the usual value, 0.10 against 0.17 microseconds with the pattern below.
         if value.isascii() and value.isprintable():
             return value.encode().strip()
         forbidden = _FORBIDDEN.search(value)
@@ -139,7 +139,7 @@ class Headers(Mapping[str, str]):
         self._values: dict[bytes, bytes] | None = None
 
     def _read(self) -> dict[bytes, bytes]:
-        # PERF: dict() and one test for capitals take 0.6 microseconds for 12 headers; going through them takes 1.7.
+        # PERF: dict() and one test for capitals take 1.5 microseconds for 12 headers; going through them takes 3.1.
         raw = self.raw
         values = dict(raw)
         names = b"".join(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from heaven.headers import TCHAR
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
 
 # Possessive quantifiers everywhere: what was read is never read again, so time grows with the length alone.
 _TYPE = re.compile(rf"[ \t]*+({TCHAR}++/{TCHAR}++)[ \t]*+")
-_PARAMETER = re.compile(rf';[ \t]*+(?:({TCHAR}++)=(?:({TCHAR}++)|"((?:[^"\\]|\\.)*+)"))?+[ \t]*+', re.DOTALL)
+_PARAMETER = re.compile(rf'(?:;[ \t]*+)++(?:({TCHAR}++)=(?:({TCHAR}++)|"((?:[^"\\]|\\.)*+)"))?+[ \t]*+', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_MOST_RANGES = 100
 _QUALITY = re.compile(r"[01](?:\.[0-9]{0,20})?+")
 
 
@@ -82,7 +84,7 @@ def accepts(accept_header: str, media_types: Sequence[str]) -> str | None:
     For each type the most specific range of the client counts; among equals the server's order decides.
 
     Args:
-        accept_header: the header's value; an empty one accepts everything.
+        accept_header: the header's value; an empty one accepts everything, and of a long one 100 ranges count.
         media_types: what can be sent, the most liked first.
 
     Returns:
@@ -98,7 +100,7 @@ def accepts(accept_header: str, media_types: Sequence[str]) -> str | None:
     """
     exact: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
     loose: dict[str, float] = {}
-    for media_type, parameters, quality in _ranges(accept_header):
+    for media_type, parameters, quality in islice(_ranges(accept_header), _MOST_RANGES):
         exact.setdefault((media_type, frozenset(parameters.items())), quality)
         loose[media_type] = max(quality, loose.get(media_type, 0.0))
     if not accept_header.strip(" \t"):
