@@ -1,0 +1,1 @@
+"""Heaven side by side with its peers, in one run, as ratios."""

@@ -1,0 +1,192 @@
+"""Results as tables on stdout: Markdown, ready to be pasted into the documentation."""
+
+from __future__ import annotations
+
+from benchmarks.console import heading, table
+from benchmarks.plan import MEBIBYTE, Plan, Results
+from benchmarks.scenarios import OURS
+
+
+def report(plan: Plan, results: Results) -> None:
+    """Print every part that was run."""
+    where = results["machine"]
+    print(f"{where['processor']}, {where['cores']} cores, {where['system']}; peers on Python {results['python']}")
+    printers = {
+        "inprocess": in_process,
+        "served": served,
+        "growth": growth,
+        "footprint": footprint,
+        "transfer": transfer,
+    }
+    for part, printer in printers.items():
+        if results.get(part):
+            printer(results[part])
+    if plan.quick:
+        print("\nA quick run: it shows that everything works; its figures are not for quoting.")
+    for failure in plan.failures:
+        print(f"\nFAILED: {failure}")
+
+
+def in_process(results: Results) -> None:
+    """Part 1."""
+    heading("In process: microseconds a request (a connection for the WebSocket)")
+    versions = {
+        peer: ", ".join(f"{name} {number}" for name, number in found.items())
+        for peer, found in results["versions"].items()
+    }
+    for peer, text in versions.items():
+        print(f"  {peer}: {text}")
+    if results["harness"]:
+        print(
+            f"\nThe driver alone (fresh scope, headers, state) takes {micro(results['harness']['median'])}"
+            " of every figure below."
+        )
+    for scenario in results["scenarios"].values():
+        print(f"\n{scenario['title']} (fastest peer: {scenario['fastest']})\n")
+        rows = sorted(scenario["peers"].items(), key=lambda item: item[1]["median"])
+        table(
+            ("peer", "median", "min", "spread", "to the fastest peer", "to bare"),
+            [
+                (
+                    peer,
+                    micro(row["median"]),
+                    micro(row["best"]),
+                    f"±{row['spread']:.1%}",
+                    times(row["to_fastest"]),
+                    times(row["to_bare"]),
+                )
+                for peer, row in rows
+            ],
+            mark=OURS,
+        )
+    summary(results["scenarios"], "at most 0.50 of the fastest peer's time", "to_fastest", lambda value: value <= 0.5)
+    remarks(results)
+
+
+def remarks(results: Results) -> None:
+    """How each peer serves what it has no idiom of its own for."""
+    for key in ("notes", "unavailable"):
+        for peer, notes in results[key].items():
+            for scenario, text in notes.items():
+                print(f"  {peer}, {scenario}: {text}")
+
+
+def summary(scenarios: Results, goal: str, key: str, reached: object) -> None:
+    """Heaven against the goal, one row a scenario."""
+    rows = []
+    for scenario in scenarios.values():
+        ours = scenario["peers"].get(OURS)
+        if ours is not None and ours[key] is not None:
+            verdict = "reached" if callable(reached) and reached(ours[key]) else "not reached"
+            rows.append(
+                (
+                    scenario["title"],
+                    str(scenario["fastest"]),
+                    times(ours["to_fastest"]),
+                    times(ours["to_bare"]),
+                    verdict,
+                )
+            )
+    if rows:
+        print(f"\nHeaven, goal: {goal}\n")
+        table(("scenario", "fastest peer", "to it", "to bare", "goal"), rows)
+        print()
+
+
+def served(results: Results) -> None:
+    """Part 2."""
+    heading("Behind uvicorn (uvloop, httptools): requests a second, wrk on the other core")
+    for scenario in results.values():
+        print(f"\n{scenario['title']} (fastest peer: {scenario['fastest']})\n")
+        rows = sorted(scenario["peers"].items(), key=lambda item: -item[1]["median"])
+        table(
+            ("peer", "median", "max", "spread", "to the fastest peer", "to bare"),
+            [
+                (
+                    peer,
+                    f"{row['median']:,.0f}",
+                    f"{row['best']:,.0f}",
+                    f"±{row['spread']:.1%}",
+                    times(row["to_fastest"]),
+                    times(row["to_bare"]),
+                )
+                for peer, row in rows
+            ],
+            mark=OURS,
+        )
+    summary(results, "at least 0.85 of the bare callable's rate", "to_bare", lambda value: value >= 0.85)
+
+
+def growth(results: Results) -> None:
+    """Part 3."""
+    heading("Growth of Heaven: time beside the smallest size")
+    rows = []
+    for series in results.values():
+        sizes = list(series["sizes"].items())
+        for size, row in sizes:
+            last = size == sizes[-1][0]
+            verdict = ("reached" if row["to_smallest"] <= series["goal"] else "not reached") if last else ""
+            goal = f"{series['goal']:.2f}" if last else ""
+            ratio = f"{row['to_smallest']:.3f}"
+            rows.append((series["title"], size, micro(row["median"]), f"±{row['spread']:.1%}", ratio, goal, verdict))
+    table(("series", "size", "median", "spread", "ratio", "at most", "goal"), rows)
+
+
+def footprint(results: Results) -> None:
+    """Part 4: import time and memory."""
+    heading("The hello application: import time and resident memory beyond the empty interpreter")
+    peers = sorted(results["seconds"], key=lambda peer: results["seconds"][peer]["median"])
+    rows = []
+    for peer in peers:
+        seconds, memory, after = (results[key][peer] for key in ("seconds", "memory", "served_memory"))
+        rows.append(
+            (
+                peer,
+                f"{seconds['median'] * 1e3:.1f} ms",
+                f"±{seconds['spread']:.1%}",
+                times(seconds["to_starlette"]),
+                mebibytes(memory["median"]),
+                mebibytes(after["median"]),
+                times(after["to_starlette"]),
+            )
+        )
+    head = ("peer", "import", "spread", "to Starlette", "memory", "after a request", "to Starlette")
+    table(head, rows, mark=OURS)
+
+
+def transfer(results: Results) -> None:
+    """Part 4: uploads and downloads."""
+    heading(f"Transfers of {results['size'] // MEBIBYTE} MiB: throughput, and growth of the server's peak memory")
+    rows = []
+    for kind, peers in results["kinds"].items():
+        for peer, row in peers.items():
+            verdict = ""
+            if peer == OURS:
+                verdict = "reached" if row["growth"]["worst"] < results["goal"] else "not reached"
+            rows.append(
+                (
+                    f"{kind}: {peer}",
+                    f"{row['rate']['median'] / MEBIBYTE:,.0f} MiB/s",
+                    f"±{row['rate']['spread']:.1%}",
+                    times(row["to_starlette"]),
+                    mebibytes(row["growth"]["median"]),
+                    mebibytes(row["growth"]["worst"]),
+                    verdict,
+                )
+            )
+    table(("transfer", "throughput", "spread", "to Starlette", "growth", "worst", "below 8 MiB"), rows)
+
+
+def micro(seconds: float) -> str:
+    """Microseconds."""
+    return f"{seconds * 1e6:.2f} µs"
+
+
+def mebibytes(size: float) -> str:
+    """MiB."""
+    return f"{size / MEBIBYTE:.1f} MiB"
+
+
+def times(value: float | None) -> str:
+    """A ratio."""
+    return "" if value is None else f"{value:.2f}"

@@ -1,0 +1,102 @@
+"""The scenarios: what is asked of every peer, and what the only right answer is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+ORDER_BODY = (
+    b'{"id":1730,"customer":"Ada Lovelace","email":"ada@shop.test","note":null,"items":['
+    b'{"sku":"tea-earl-grey-500","quantity":2,"price":12.5},'
+    b'{"sku":"cup-bone-china","quantity":6,"price":8.25},'
+    b'{"sku":"spoon-silver","quantity":6,"price":31.0}]}'
+)
+
+HEADERS = [
+    (b"host", b"api.shop.test:8000"),
+    (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    (b"accept", b"application/json, text/plain;q=0.9, */*;q=0.5"),
+    (b"accept-language", b"en-US,en;q=0.5"),
+    (b"accept-encoding", b"gzip, deflate, br, zstd"),
+    (b"connection", b"keep-alive"),
+]
+"""What a browser sends; the parent and the driver send the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One request (or one connection) and its right answer.
+
+    Attributes:
+        name: What the command line calls it.
+        title: What a table calls it.
+        app: Which of a peer's applications serves it: `base`, `routes` or `hooks`.
+        path: The path asked for.
+        method: The method asked with.
+        body: The request body.
+        status: The right status.
+        answer: The right JSON; None where the body is not JSON or does not matter.
+        chunks: How many chunks a stream must arrive in; 0 for no stream.
+        messages: How many messages a WebSocket must echo; 0 for HTTP.
+        hooks: How many hooks must run before, and how many after.
+        served: Whether it is also measured behind a server.
+    """
+
+    name: str
+    title: str
+    path: str
+    app: str = "base"
+    method: str = "GET"
+    body: bytes = b""
+    status: int = 200
+    answer: Any = field(default=None, hash=False)
+    chunks: int = 0
+    messages: int = 0
+    hooks: int = 0
+    served: bool = False
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario("static", "static JSON", "/", answer={"message": "Hello, world"}, served=True),
+    Scenario(
+        "params",
+        "2 parameters, 200 routes",
+        "/resource20/42/items/7",
+        app="routes",
+        answer={"a": 42, "b": 7},
+        served=True,
+    ),
+    Scenario("hooks", "5 BEFORE + 5 AFTER", "/", app="hooks", answer={"message": "Hello, world"}, hooks=5, served=True),
+    Scenario(
+        "echo", "POST JSON echo", "/echo", method="POST", body=ORDER_BODY, answer=json.loads(ORDER_BODY), served=True
+    ),
+    Scenario(
+        "typed",
+        "typed POST",
+        "/typed",
+        method="POST",
+        body=ORDER_BODY,
+        answer={"customer": "Ada Lovelace", "items": 3},
+        served=True,
+    ),
+    Scenario("missing", "404", "/nothing/is/here", status=404),
+    Scenario("websocket", "WebSocket, 100 echoes", "/ws", messages=100),
+    Scenario("stream", "stream of 100 chunks", "/stream", chunks=100),
+)
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+APPS = ("base", "routes", "hooks")
+PEERS = (
+    "bare",
+    "heaven",
+    "starlette",
+    "fastapi",
+    "litestar",
+    "falcon",
+    "blacksheep",
+    "muffin",
+    "sanic",
+    "quart",
+)
+FLOOR = "bare"
+OURS = "heaven"
