@@ -32,7 +32,7 @@ def take(plan: Plan, peer: str) -> dict[str, float] | None:
     command = ["taskset", "-c", str(plan.core), *plan.environment.command("-m", PROBE, peer)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **plan.environment.place())
     if done.returncode:
-        problem = f"{peer}: the hello application failed: {done.stderr.strip()[-300:]}"
+        problem = f"{peer}: the hello application failed: {done.stderr.strip().splitlines()[-1:]}"
         trouble(problem)
         plan.failures.append(problem)
         return None

@@ -68,7 +68,8 @@ def remarks(results: Results) -> None:
     for key in ("notes", "unavailable"):
         for peer, notes in results[key].items():
             for scenario, text in notes.items():
-                print(f"  {peer}, {scenario}: {text}")
+                if scenario in results["scenarios"]:
+                    print(f"  {peer}, {scenario}: {text}")
 
 
 def summary(scenarios: Results, goal: str, key: str, reached: object) -> None:
