@@ -1,0 +1,57 @@
+"""A small shop back end: `uvicorn application:app` in this folder, then open http://127.0.0.1:8000.
+
+This file says what there is; each line names the function that does it.
+"""
+
+from __future__ import annotations
+
+from heaven import SHUTDOWN, App
+
+import attachments
+import handlers
+import hooks
+import lifetime
+import live
+import problems
+import settings
+from schemas import Attachment, NewOrder, Order, Page
+from storage import OrderClosed, OrderMissing
+
+config = settings.from_environment()
+app = App(config, origins=config["origins"])
+
+app.ONCE(lifetime.open_shop)
+app.ON(SHUTDOWN, lifetime.close_shop)
+app.DAEMON(lifetime.publish_summary, every=config["summary_every"])
+
+app.BEFORE("/*", hooks.start_clock)
+app.BEFORE("/orders/*", hooks.require_key, methods=["POST"])
+app.AFTER("/*", hooks.stamp)
+
+app.ON(404, problems.nothing_here)
+app.ON(OrderMissing, problems.order_missing)
+app.ON(OrderClosed, problems.order_closed)
+
+app.GET("/", handlers.home)
+app.ASSETS(settings.HERE / "static", "/static")
+
+app.GET("/products", handlers.list_products)
+app.GET("/summary", handlers.summarise)
+app.GET("/orders?page:int&size:int&status", handlers.list_orders, name="orders", returns=Page)
+app.POST("/orders", handlers.create_order, expects=NewOrder, returns=Order)
+app.GET("/orders.csv", handlers.export_orders)
+app.GET("/orders/:id:int", handlers.read_order, name="order", returns=Order)
+app.POST("/orders/:id:int/cancel", handlers.cancel_order, returns=Order)
+app.POST(
+    "/orders/:id:int/attachments",
+    attachments.upload,
+    name="attachments",
+    returns=Attachment,
+    stream=True,
+    max_body_size=attachments.LARGEST_BODY,
+    timeout=60,
+)
+app.GET("/orders/:id:int/attachments/:attachment:int", attachments.download, name="attachment")
+
+app.GET("/events", live.events)
+app.WS("/board", live.staff_board)
