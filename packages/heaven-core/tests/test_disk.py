@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+
 from heaven.disk import NewFile, OpenFile
 
 

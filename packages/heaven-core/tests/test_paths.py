@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from heaven.errors import NotFound
 from heaven.paths import place_within, resolve_within
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from heaven.ranges import MAX_SPANS, UNSATISFIABLE, WHOLE, parse_range
 from hypothesis import given
 from hypothesis import strategies as st
+
+from heaven.ranges import MAX_SPANS, UNSATISFIABLE, WHOLE, parse_range
 
 
 @pytest.mark.parametrize(

@@ -143,10 +143,9 @@ class NewFile:
     def _write(self, blocks: Iterable[bytes]) -> None:
         if self._file.fd < 0:
             self._file.open(self._draft, _WRITE_FLAGS)
-        for block in blocks:
-            rest = memoryview(block)
-            while rest:
-                rest = rest[os.write(self._file.fd, rest) :]
+        rest = memoryview(b"".join(blocks))  # PERF: one call, not one for each of 100,000 tiny chunks
+        while rest:
+            rest = rest[os.write(self._file.fd, rest) :]
 
     def _keep(self, blocks: Iterable[bytes]) -> None:
         self._write(blocks)
