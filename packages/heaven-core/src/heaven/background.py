@@ -21,7 +21,7 @@ async def run_deferred(req: Request, res: Response, ctx: Context, recovery: Reco
             result = function(*args, **kwargs)
             if inspect.isawaitable(result):
                 await result
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (it is reported)
             failure = BackgroundError(function)
             failure.__cause__ = error
             await recovery.report(failure, req, res, ctx)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 
@@ -53,7 +54,7 @@ class Abort(HeavenError):
 
 
 class HTTPError(HeavenError):
-    """An answer that is an error: it becomes a problem document (RFC 9457), or what `app.ON(status, fn)` makes of it.
+    """An answer that is an error: a problem document (RFC 9457), or what `app.ON(status, fn)` makes of it.
 
     Args:
         status: the HTTP status code, 400 to 599.
@@ -67,6 +68,13 @@ class HTTPError(HeavenError):
         heaven.errors.HTTPError: 409 Conflict: This order was cancelled already.
     """
 
+    # A subclass with an __init__ of its own that forgets this one's is still an error with a status.
+    status: int = 500
+    title: str = "Internal Server Error"
+    detail: str | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
+    errors: Sequence[Mapping[str, Any]] = ()
+
     def __init__(
         self,
         status: int,
@@ -76,12 +84,14 @@ class HTTPError(HeavenError):
         errors: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         if not 400 <= status <= 599:
-            raise ValueError(f"HTTPError takes an error status, 400 to 599, and got {status}; set res.status for others")
+            raise ValueError(
+                f"HTTPError takes an error status, 400 to 599, and got {status}; set res.status for others"
+            )
         self.status = int(status)
         self.title = reason_phrase(self.status)
         self.detail = detail
-        self.headers: dict[str, str] = dict(headers or {})
-        self.errors: list[Mapping[str, Any]] = list(errors or ())
+        self.headers = dict(headers or {})
+        self.errors = list(errors or ())
         super().__init__(f"{self.status} {self.title}" + (f": {detail}" if detail else ""))
 
 
@@ -117,7 +127,8 @@ class ValidationError(HTTPError):
     """422: the request is well-formed and its values are wrong; `errors` has all of them."""
 
     def __init__(self, errors: Sequence[Mapping[str, Any]], detail: str | None = None) -> None:
-        super().__init__(422, detail or f"{len(errors)} value{'s' * (len(errors) != 1)} can't be accepted.", errors=errors)
+        plural = "" if len(errors) == 1 else "s"
+        super().__init__(422, detail or f"{len(errors)} value{plural} can't be accepted.", errors=errors)
 
 
 # RFC 9110 renamed these; older Pythons still have the names of RFC 7231.

@@ -6,12 +6,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from heaven.errors import WebSocketStateError
-from heaven.request import path_below_root
+from heaven.errors import ClientDisconnected
+from heaven.urls import path_below_root
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from heaven.context import Context
     from heaven.request import Request
     from heaven.response import Response
@@ -19,6 +17,9 @@ if TYPE_CHECKING:
     from heaven.websocket import WebSocket
 
 log = logging.getLogger("heaven.lifespan")
+
+GRACE = 1.0
+"""Seconds that a mounted application gets to return after its last word about its lifespan."""
 
 
 class Foreign:
@@ -43,9 +44,10 @@ class Foreign:
     def scope(self, req: Request) -> Scope:
         """A copy of the scope whose `root_path` has grown by the prefix; `path` stays whole, as ASGI wants it."""
         scope = req.scope
-        segments = (req.route or "").removesuffix("*").rstrip("/").count("/")
-        prefix = "/".join(path_below_root(scope).split("/")[: segments + 1])
+        path = path_below_root(scope)
+        rest: str = req.params.get("*", "")
         root: str = (scope.get("root_path") or "").rstrip("/")
+        prefix = path.removesuffix(rest).rstrip("/")
         return {**scope, "root_path": root + prefix, "state": {**scope.get("state", {}), **self.state}}
 
 
@@ -57,17 +59,29 @@ class _Handover:
 
     async def deliver(self, req: Request, res: Response, send: Send) -> None:
         added = list(res.headers.raw)
+        lost: list[OSError] = []
 
-        def stamped(message: Message) -> Awaitable[None]:
+        async def stamped(message: Message) -> None:
             if added and message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", ()), *added]}
-            return send(message)
+            try:
+                await send(message)
+            except OSError as error:
+                lost.append(error)
+                raise
 
-        await self._foreign.app(self._foreign.scope(req), req.receive, stamped)
+        try:
+            await self._foreign.app(self._foreign.scope(req), req.receive, stamped)
+        except OSError as error:
+            if error in lost:
+                raise ClientDisconnected("the client left before its response was sent") from error
+            raise
 
 
 class ForeignLifespan:
-    """The lifespan of a mounted ASGI application, run as a server would; one that has none is left alone.
+    """Lives as long as the lifespan of a mounted ASGI application, which it runs as a server would.
+
+    An application that has no lifespan is left alone.
 
     Args:
         foreign: the application; what it puts into its state goes to its requests.
@@ -75,7 +89,7 @@ class ForeignLifespan:
 
     def __init__(self, foreign: Foreign) -> None:
         self._foreign = foreign
-        self._inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._outbox: asyncio.Queue[Message] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
@@ -85,41 +99,46 @@ class ForeignLifespan:
         Raises:
             RuntimeError: it said `lifespan.startup.failed`; the message is its own.
         """
+        self._foreign.state.clear()
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self._foreign.state}
-        self._task = asyncio.create_task(self._run(scope))
-        answer = await self._exchange("lifespan.startup")
-        if answer is None:
-            self._task = None
-        elif answer["type"] == "lifespan.startup.failed":
-            raise RuntimeError(answer.get("message") or f"the mounted application {self._foreign.app!r} failed to start")
+        task = self._task = asyncio.create_task(self._run(scope))
+        answer = await self._exchange(task, "lifespan.startup")
+        if answer is not None and answer["type"] == "lifespan.startup.failed":
+            await self._end(task)
+            raise RuntimeError(answer.get("message") or f"the mounted {self._foreign.app!r} failed to start")
 
     async def stop(self) -> None:
-        """Shut it down.
+        """Shut it down, unless it ended before.
 
         Raises:
             RuntimeError: it said `lifespan.shutdown.failed`; the message is its own.
         """
-        if self._task is None:
+        task = self._task
+        if task is None or task.done():
             return
-        answer = await self._exchange("lifespan.shutdown")
+        answer = await self._exchange(task, "lifespan.shutdown")
+        await self._end(task)
         if answer is not None and answer["type"] == "lifespan.shutdown.failed":
-            raise RuntimeError(answer.get("message") or f"the mounted application {self._foreign.app!r} failed to stop")
+            raise RuntimeError(answer.get("message") or f"the mounted {self._foreign.app!r} failed to stop")
 
     async def _run(self, scope: Scope) -> None:
         try:
             await self._foreign.app(scope, self._inbox.get, self._outbox.put)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # ASGI: an application that raises for a lifespan scope has no lifespan.
             log.debug("%r has no lifespan: %r", self._foreign.app, error)
 
-    async def _exchange(self, kind: str) -> Message | None:
+    async def _exchange(self, task: asyncio.Task[None], kind: str) -> Message | None:
         """Say what happens and wait for the answer, or for the end of the application's side: then None."""
-        if self._task is None:
-            raise WebSocketStateError("the lifespan was not started")
         await self._inbox.put({"type": kind})
         answer = asyncio.ensure_future(self._outbox.get())
-        await asyncio.wait((answer, self._task), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((answer, task), return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
             return answer.result()
         answer.cancel()
         return None
+
+    async def _end(self, task: asyncio.Task[None]) -> None:
+        """After its last word the application's side has to end; what does not is cancelled."""
+        await asyncio.wait((task,), timeout=GRACE)
+        task.cancel()

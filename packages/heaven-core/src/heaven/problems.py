@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -62,23 +63,29 @@ def _bare(status: int) -> bytes:
 
 def _page(error: HTTPError) -> bytes:
     content = f"<p>{escape(error.detail)}</p>" if error.detail else ""
-    items = [f"<li><code>{escape('.'.join(map(str, e.get('loc', ()))))}</code> {escape(str(e.get('msg', '')))}" for e in error.errors]
-    if items:
-        content += f"<ul>{''.join(items)}</ul>"
+    if error.errors:
+        content += f"<ul>{''.join(map(_item, error.errors))}</ul>"
     return _PAGE.format(title=f"{error.status} {escape(error.title)}", content=content).encode()
+
+
+def _item(fault: Mapping[str, Any]) -> str:
+    place = ".".join(map(str, fault.get("loc", ())))
+    return f"<li><code>{escape(place)}</code> {escape(str(fault.get('msg', '')))}"
 
 
 def render_traceback(error: BaseException, accept: str | None) -> tuple[bytes, bytes]:
     """The body for an unexpected failure with `debug=True`: the whole traceback, escaped; never sent without debug."""
-    lines = traceback.format_exception(error)
+    # What can't be written as UTF-8, or has no repr, must not keep the rest from being shown.
+    lines = [line.encode(errors="backslashreplace").decode() for line in traceback.format_exception(error)]
+    summary = lines[-1].strip()
     if wants_html(accept):
-        content = f"<p><code>{escape(repr(error))}</code></p><pre>{escape(''.join(lines))}</pre>"
+        content = f"<p><code>{escape(summary)}</code></p><pre>{escape(''.join(lines))}</pre>"
         return _PAGE.format(title="500 Internal Server Error", content=content).encode(), HTML
     document = {
         "type": "about:blank",
         "title": "Internal Server Error",
         "status": 500,
-        "detail": repr(error),
+        "detail": summary,
         "traceback": "".join(lines).splitlines(),
     }
     return encode_json(document), PROBLEM

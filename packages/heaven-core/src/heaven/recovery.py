@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from heaven import problems
 from heaven.errors import Abort, BackgroundError, ClientDisconnected, HTTPError
+from heaven.logs import logger
 
 if TYPE_CHECKING:
     from heaven.callables import AsyncFunction
     from heaven.context import Context
     from heaven.request import Request
     from heaven.response import Response
+    from heaven.types import Outcome
 
-log = logging.getLogger("heaven.errors")
-background_log = logging.getLogger("heaven.background")
+log = logger("heaven.errors")
+background_log = logger("heaven.background")
 
 
 class DeadlineExceeded(HTTPError):
@@ -56,9 +57,11 @@ class Recovery:
         By class along its MRO, then by status: 500 for what is no HTTPError. What answers an HTTPError is said for its
         class or its status, so handlers for `Exception` at large don't see it.
         """
-        answered = isinstance(error, HTTPError)
-        classes = [kind for kind in type(error).__mro__ if not answered or issubclass(kind, HTTPError)]
-        events = [*classes, error.status if answered else 500]
+        status = error.status if isinstance(error, HTTPError) else None
+        classes = [
+            kind for kind in type(error).__mro__ if issubclass(kind, BaseException if status is None else HTTPError)
+        ]
+        events: list[int | type[BaseException]] = [*classes, status or 500]
         return [level[event] for level in self._levels for event in events if event in level]
 
     async def answer(self, error: Exception, req: Request, res: Response, ctx: Context, *, late: bool = False) -> None:
@@ -74,36 +77,45 @@ class Recovery:
         error = unwrapped(error)
         if isinstance(error, ClientDisconnected):
             res.outcome = "disconnected"
+            res.deferred = None
             return
-        res.outcome = "timeout" if isinstance(error, DeadlineExceeded) else _outcome(error)
+        if isinstance(error, Abort):
+            res.outcome = "aborted"
+            return
+        res.outcome = _outcome(error)
         for rescue in self.handlers(error):
-            _prepare(error, res, late)
             try:
+                _prepare(error, res, late)
                 result = await rescue.call(req, res, ctx, error)
+                if result is not None:
+                    res.body = result
             except Abort:
-                return
-            except Exception as second:
-                log.exception("the error handler at %s failed on %r", rescue.place, type(error).__name__, exc_info=second)
+                pass
+            except Exception:
+                log.exception("the error handler at %s failed on %s", rescue.place, type(error).__name__)
                 continue
-            if result is not None:
-                res.body = result
             if rescue.event == 500:
                 _log(error, req)
             return
         self._explain(error, req, res, late)
 
     def _explain(self, error: Exception, req: Request, res: Response, late: bool) -> None:
-        _prepare(error, res, late)
+        _log(error, req)
         accept = req.headers.get("accept")
-        if isinstance(error, HTTPError):
-            body, media_type = problems.render(error, accept)
-        else:
-            _log(error, req)
-            body, media_type = (
-                problems.render_traceback(error, accept) if self._debug else problems.render(HTTPError(500), accept)
-            )
-        res.body = body
+        try:
+            _prepare(error, res, late)
+            res.body, media_type = self._rendered(error, accept)
+        except Exception:
+            log.exception("%s can't be shown to the client", type(error).__name__)
+            plain = HTTPError(500)
+            _prepare(plain, res, late)
+            res.body, media_type = problems.render(plain, accept)
         res.headers["content-type"] = media_type.decode()
+
+    def _rendered(self, error: Exception, accept: str | None) -> tuple[bytes, bytes]:
+        if isinstance(error, HTTPError):
+            return problems.render(error, accept)
+        return problems.render_traceback(error, accept) if self._debug else problems.render(HTTPError(500), accept)
 
     async def report(self, error: BackgroundError, req: Request, res: Response, ctx: Context) -> None:
         """Log a failure in the background, and tell it to `ON(BackgroundError, ...)`."""
@@ -113,20 +125,26 @@ class Recovery:
                 continue
             try:
                 await rescue.call(req, res, ctx, error)
-            except Exception as second:
-                background_log.exception("the error handler at %s failed", rescue.place, exc_info=second)
+            except Exception:  # noqa: BLE001 (it is logged)
+                background_log.exception("the error handler at %s failed", rescue.place)
                 continue
             return
 
 
 def unwrapped(error: Exception) -> Exception:
     """The one error inside an ExceptionGroup of one; a real group stays as it is."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    while len(members := _members(error)) == 1:
+        error = members[0]
     return error
 
 
-def _outcome(error: Exception) -> Any:
+def _members(error: Exception) -> Sequence[Exception]:
+    return cast("ExceptionGroup[Exception]", error).exceptions if isinstance(error, ExceptionGroup) else ()
+
+
+def _outcome(error: Exception) -> Outcome:
+    if isinstance(error, DeadlineExceeded):
+        return "timeout"
     return "rejected" if isinstance(error, HTTPError) else "failed"
 
 
@@ -140,5 +158,8 @@ def _prepare(error: Exception, res: Response, late: bool) -> None:
 
 
 def _log(error: Exception, req: Request) -> None:
+    """Log what nobody expected; an HTTPError is an answer that somebody chose."""
+    if isinstance(error, HTTPError):
+        return
     # %r escapes CR, LF and ESC: what a client wrote into a path can't forge a line of the log.
     log.error("%s %r failed", req.scope.get("method", "WebSocket"), req.scope["path"], exc_info=error)

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from heaven.cookies import parse_cookies
-from heaven.errors import BadRequest, BodyTooLarge, ClientDisconnected, UnsupportedMediaType, ValidationError
+from heaven.errors import BadRequest, BodyTooLarge, ClientDisconnected, UnsupportedMediaType
 from heaven.forms import Form, parse_form
 from heaven.headers import Headers
 from heaven.hosts import host_name, subdomain_of
 from heaven.media import parse_media_type
 from heaven.multipart import Part, parts
+from heaven.queries import converted, parse_query
+from heaven.urls import authority, path_below_root, request_target
 from heaven.validation import decode_json
 
 if TYPE_CHECKING:
     from heaven.app import App
     from heaven.forms import FormData, Uploads
-    from heaven.patterns import QueryHint
     from heaven.proxies import Origin
     from heaven.site import Site
     from heaven.types import Receive, Scope
 
-MAX_QUERY_FIELDS = 1000
+BODY_METHODS = frozenset(("POST", "PUT", "PATCH", "QUERY"))
+"""The methods whose requests have a body even where no header says so (HTTP/2 needs none)."""
+
+# The charsets that text is read in (WHATWG Encoding 4.2, without the rarest). Python's own list is longer: punycode
+# takes quadratic time, "undefined" raises errors of its own, and every unknown name is remembered for ever.
+_CHARSETS = frozenset(
+    (
+        "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1",
+        "iso-8859-2", "iso-8859-5", "iso-8859-7", "iso-8859-15",
+        "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254",
+        "windows-1255", "windows-1256", "windows-1257", "windows-1258",
+        "koi8-r", "koi8-u", "utf-16", "utf-16le", "utf-16be",
+        "shift_jis", "euc-jp", "iso-2022-jp", "gb2312", "gbk", "gb18030", "big5", "euc-kr",
+    )
+)  # fmt: skip
 
 
 class Request:
@@ -34,7 +50,8 @@ class Request:
 
     Example:
         >>> async def read(req, res, ctx):
-        ...     return {"id": req.params["id"], "agent": req.headers.get("user-agent"), "page": req.queries.get("page", 1)}
+        ...     page = req.queries.get("page", 1)
+        ...     return {"id": req.params["id"], "agent": req.headers.get("user-agent"), "page": page}
     """
 
     # PERF: no slot but five is filled up front; the others are found unset and filled when first asked for.
@@ -48,6 +65,7 @@ class Request:
         "_origin",
         "_pairs",
         "_queries",
+        "_streamed",
         "params",
         "receive",
         "scope",
@@ -64,13 +82,14 @@ class Request:
     _origin: Origin
     _pairs: list[tuple[str, str]]
     _queries: dict[str, Any]
+    _streamed: bool
 
     def __init__(self, scope: Scope, receive: Receive, site: Site, params: dict[str, Any]) -> None:
         self.scope = scope
         self.receive = receive
         self.site = site
         self.params = params
-        self.watch: asyncio.Task[bool] | None = None
+        self.watch: asyncio.Task[None] | None = None
 
     # Where it goes to
 
@@ -86,8 +105,8 @@ class Request:
 
     @property
     def method(self) -> str:
-        """The HTTP method, in capitals (RFC 9110 9)."""
-        method: str = self.scope["method"]
+        """The HTTP method, in capitals (RFC 9110 9); a WebSocket begins with a GET."""
+        method: str = self.scope.get("method", "GET")
         return method
 
     @property
@@ -101,20 +120,12 @@ class Request:
 
         Host and scheme are what the client, or a trusted proxy, says they are: show it, but decide nothing by it.
         """
-        scope = self.scope
-        raw: bytes | None = scope.get("raw_path")
-        path = raw.partition(b"?")[0].decode("latin-1") if raw is not None else quote(scope["path"], safe="/:@!$&'()*+,;=~-._")
-        query: bytes = scope.get("query_string", b"")
-        return f"{self.base_url}{path}" + (f"?{query.decode('latin-1')}" if query else "")
+        return self.base_url + request_target(self.scope)
 
     @property
     def base_url(self) -> str:
         """Scheme and host, without a path: `https://shop.test`."""
-        authority = self.origin.host or self.headers.get("host")
-        if authority is None or host_name(authority) is None:
-            server = self.scope.get("server") or ("localhost", None)
-            authority = server[0] if server[1] is None else f"{server[0]}:{server[1]}"
-        return f"{self.scheme}://{authority}"
+        return f"{self.scheme}://{authority(self.scope, self.origin.host or self.headers.get('host'))}"
 
     def url_for(self, name: str, /, **params: Any) -> str:
         """The path of a named route, below the `root_path` this request came through; see `App.url_for`."""
@@ -148,7 +159,7 @@ class Request:
             return self._origin
         except AttributeError:
             client = self.scope.get("client")
-            self._origin = self.site.proxies.resolve(client[0] if client else None, self.headers)
+            self._origin = self.site.proxies.resolve((client[0] or None) if client else None, self.headers)
             return self._origin
 
     @property
@@ -159,7 +170,7 @@ class Request:
 
     @property
     def subdomain(self) -> str | None:
-        """The subdomain: `api` of `api.shop.test`, or what stands before `App(domain=...)`; None where there is none."""
+        """The subdomain, `api` of `api.shop.test`, or what stands before `App(domain=...)`; None without one."""
         host = self.host
         return subdomain_of(host, self.site.domain) if host is not None else None
 
@@ -185,9 +196,7 @@ class Request:
         try:
             return self._queries
         except AttributeError:
-            queries: dict[str, Any] = dict(self._query_pairs())
-            hints = self.site.hints
-            self._queries = _converted(queries, hints) if hints else queries
+            self._queries = converted(self._query_pairs(), self.site.hints)
             return self._queries
 
     @property
@@ -202,11 +211,7 @@ class Request:
         try:
             return self._pairs
         except AttributeError:
-            text = self.scope.get("query_string", b"").decode("latin-1")
-            try:
-                self._pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
-            except ValueError:
-                raise BadRequest(f"The query has more than {MAX_QUERY_FIELDS} parameters.") from None
+            self._pairs = parse_query(self.scope.get("query_string", b""))
             return self._pairs
 
     # The body
@@ -223,17 +228,24 @@ class Request:
         except AttributeError:
             if self.site.streams:
                 raise RuntimeError(
-                    f"{self.route} was registered with stream=True: read req.stream() or req.parts(), or leave stream=True out"
+                    f"{self.route} was registered with stream=True: read req.stream() or req.parts(), or leave it out"
                 ) from None
             return b""
 
     @property
     def text(self) -> str:
-        """The body as text, by the charset of its Content-Type, else UTF-8; 400 where it is not that."""
+        """The body as text, by the charset of its Content-Type, else UTF-8.
+
+        Raises:
+            BadRequest: 400, it is not text in that charset.
+            UnsupportedMediaType: 415, the charset is none of the usual ones.
+        """
         charset = parse_media_type(self.headers.get("content-type", ""))[1].get("charset", "utf-8")
+        if charset.lower() not in _CHARSETS:
+            raise UnsupportedMediaType("The charset of the Content-Type is not one that is read here; send UTF-8.")
         try:
             return self.body.decode(charset)
-        except (UnicodeDecodeError, LookupError):
+        except UnicodeDecodeError:
             raise BadRequest("The body is not text in the charset that its Content-Type names.") from None
 
     @property
@@ -259,7 +271,9 @@ class Request:
                 return
         kind = parse_media_type(self.headers.get("content-type", ""))[0]
         if kind != "application/json" and not kind.endswith("+json"):
-            raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.", headers={"accept": "application/json"})
+            raise UnsupportedMediaType(
+                "Send JSON, with Content-Type: application/json.", headers={"accept": "application/json"}
+            )
 
     @property
     def data(self) -> Any:
@@ -304,20 +318,16 @@ class Request:
             self._form = parse_form(self.headers.get("content-type", ""), self.body, self.site.form_limits)
             return self._form
 
-    async def read(self, limit: int | None, declared: bytes | None) -> None:
+    async def read(self, limit: int | None) -> None:
         """Take the body in, whole or not at all; Heaven calls it before the first hook.
 
         Args:
-            limit: bytes it may have.
-            declared: its Content-Length, where there is one; it is believed where it says too much, and never otherwise.
+            limit: bytes it may have; they are counted, whatever its Content-Length was.
 
         Raises:
-            BadRequest: 400, the Content-Length is no number.
             BodyTooLarge: 413, more than `limit` bytes.
             ClientDisconnected: the client left half-way.
         """
-        if declared is not None:
-            refuse_length(declared, limit)
         message = await self.receive()
         # PERF: most bodies come in one message; this way costs no generator.
         if message["type"] == "http.request" and not message.get("more_body", False):
@@ -326,7 +336,10 @@ class Request:
                 raise _too_large(limit)
             self._body = body
             return
-        self._body = b"".join([chunk async for chunk in self._chunks(message, limit)])
+        gathered = bytearray()
+        async for chunk in self._chunks(message, limit):
+            gathered += chunk
+        self._body = bytes(gathered)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The body as it comes, in chunks of whatever size the server gives; for routes with `stream=True`.
@@ -334,6 +347,7 @@ class Request:
         Raises:
             BodyTooLarge: 413, more than the route's `max_body_size`.
             ClientDisconnected: the client left half-way.
+            RuntimeError: the stream was begun before; it comes once.
 
         Example:
             >>> async def upload(req, res, ctx):
@@ -342,18 +356,23 @@ class Request:
             ...         size += len(chunk)
             ...     return {"size": size}
         """
-        if hasattr(self, "_body"):
-            if self._body:
-                yield self._body
+        if not self.site.streams:
+            if self.body:
+                yield self.body
             return
-        self._body = b""
-        limit = self.site.max_body_size
-        declared = self.headers.get("content-length")
-        if declared is not None:
-            refuse_length(declared.encode("latin-1"), limit)
-        async for chunk in self._chunks(await self.receive(), limit):
-            if chunk:
-                yield chunk
+        if hasattr(self, "_streamed"):
+            raise RuntimeError(f"{self.route} read its body already: a stream comes once, so keep what is needed of it")
+        self._streamed = not self._may_have_body()
+        if not self._streamed:
+            async for chunk in self._chunks(await self.receive(), self.site.max_body_size):
+                if chunk:
+                    yield chunk
+            self._streamed = True
+
+    def _may_have_body(self) -> bool:
+        headers = self.headers
+        length = headers.get("content-length")
+        return length != "0" and (length is not None or "transfer-encoding" in headers or self.method in BODY_METHODS)
 
     def parts(self) -> AsyncIterator[Part]:
         """The parts of a multipart body as they come, each to be read, saved or passed over, in flat memory.
@@ -380,46 +399,35 @@ class Request:
             message = await self.receive()
 
     async def is_disconnected(self) -> bool:
-        """Whether the client has left, as far as the server knows by now; it never waits for anything."""
-        if self.watch is None:
+        """Whether the client has left, as far as the server knows by now; it never waits for anything.
+
+        While a body is being streamed the answer is False: there `req.stream()` raises ClientDisconnected itself.
+        """
+        if self.watch is None and (not self.site.streams or getattr(self, "_streamed", False)):
             self.watch = asyncio.ensure_future(self._until_gone())
         await asyncio.sleep(0)
-        return self.watch.done() and self.watch.result()
+        return self.watch is not None and _has_ended(self.watch)
 
-    async def _until_gone(self) -> bool:
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
-        return True
+    async def _until_gone(self) -> None:
+        with suppress(OSError):  # some servers say so when nobody is there
+            while (await self.receive())["type"] != "http.disconnect":
+                pass
 
-    def release(self) -> None:
-        """Give up what was begun for this request alone; Heaven calls it at the end."""
-        if self.watch is not None:
-            self.watch.cancel()
+    async def release(self) -> bool:
+        """Stop watching for the client, and say whether it was found to have left; Heaven calls it at the end."""
+        watch, self.watch = self.watch, None
+        if watch is None:
+            return False
+        watch.cancel()
+        await asyncio.wait((watch,))
+        return _has_ended(watch)
 
     def __repr__(self) -> str:
         return f"<Request {self.scope.get('method', 'WebSocket')} {self.scope['path']!r}>"
 
 
-def path_below_root(scope: Scope) -> str:
-    """The path without the server's `root_path`, taken off at a segment boundary only (`/api` is no prefix of `/apix`)."""
-    path: str = scope["path"]
-    root: str = (scope.get("root_path") or "").rstrip("/")
-    if root and path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
-        return path[len(root) :] or "/"
-    return path
-
-
-def _converted(queries: dict[str, Any], hints: Mapping[str, QueryHint]) -> dict[str, Any]:
-    errors: list[dict[str, Any]] = []
-    for name, hint in hints.items():
-        if name in queries:
-            try:
-                queries[name] = hint.converter.convert(queries[name])
-            except ValueError:
-                errors.append({"loc": ["query", name], "msg": f"Expected `{hint.converter.name}`"})
-    if errors:
-        raise ValidationError(errors)
-    return queries
+def _has_ended(watch: asyncio.Task[None]) -> bool:
+    return watch.done() and not watch.cancelled() and watch.exception() is None
 
 
 def refuse_length(declared: bytes, limit: int | None) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import inspect
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 from urllib.parse import quote
 
 from heaven.cookies import bake_cookie
-from heaven.errors import Abort
+from heaven.errors import Abort, HeaderError
 from heaven.files import FileBody
 from heaven.headers import ResponseHeaders
 from heaven.sse import EventStream
@@ -33,9 +35,41 @@ BODILESS = frozenset((204, 205, 304))
 
 # What describes the body that failed, or says how long it may be kept, must not describe the error that replaces it.
 _REPRESENTATION = frozenset(
-    b"accept-ranges cache-control content-disposition content-encoding content-language content-length content-location "
-    b"content-range content-type etag expires last-modified location refresh".split()
+    (
+        b"accept-ranges",
+        b"cache-control",
+        b"content-disposition",
+        b"content-encoding",
+        b"content-language",
+        b"content-length",
+        b"content-location",
+        b"content-range",
+        b"content-type",
+        b"etag",
+        b"expires",
+        b"last-modified",
+        b"location",
+        b"refresh",
+    )
 )
+_ONCE = frozenset(
+    (
+        "content-disposition",
+        "content-length",
+        "content-location",
+        "content-range",
+        "content-type",
+        "etag",
+        "expires",
+        "last-modified",
+        "location",
+        "retry-after",
+    )
+)
+# A URL may come percent-encoded, or not; what no URL can hold is encoded: blanks, quotes, and the backslash that
+# browsers take for a slash.
+_IN_URLS = "%/:=&?~#+!$,;'@()*[]"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Response:
@@ -67,21 +101,29 @@ class Response:
 
     @property
     def headers(self) -> ResponseHeaders:
-        """The header fields: `res.headers["x"] = "y"` replaces, `res.headers.add("x", "y")` and assigning a pair append."""
+        """The header fields: `res.headers["x"] = "y"` replaces, `res.headers.add("x", "y")` appends.
+
+        `res.headers = "X-Name", "value"` appends as well, except to fields that can only be there once, such as
+        Content-Type; so does a list of such pairs. A mapping replaces.
+        """
         headers = self._headers
         if headers is None:
             headers = self._headers = ResponseHeaders()
         return headers
 
     @headers.setter
-    def headers(self, value: tuple[str, str] | Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+    def headers(self, value: tuple[str, str] | Mapping[str, str] | Sequence[tuple[str, str]]) -> None:
         headers = self.headers
-        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
-            headers.add(value[0], str(value[1]))
+        if isinstance(value, Mapping):
+            for name, text in value.items():
+                headers[name] = text
             return
-        pairs: Iterable[Any] = value.items() if isinstance(value, Mapping) else value
+        pairs: Any = (value,) if len(value) == 2 and isinstance(value[0], str) else value
         for name, text in pairs:
-            headers[name] = text
+            if str(name).lower() in _ONCE:
+                headers[name] = str(text)
+            else:
+                headers.add(name, str(text))
 
     def header(self, name: str, value: str) -> Response:
         """Set one header field, and get the response back for the next call.
@@ -144,7 +186,7 @@ class Response:
         """Send the client elsewhere; the handler goes on, and usually returns.
 
         Args:
-            url: a path or a whole URL; characters outside ASCII are percent-encoded.
+            url: a path or a whole URL; what a URL can't hold, as characters outside ASCII, is percent-encoded.
             status: 301, 302, 303, 307 or 308 (RFC 9110 15.4).
 
         Raises:
@@ -154,7 +196,9 @@ class Response:
         if status not in (301, 302, 303, 307, 308):
             raise ValueError(f"redirect takes 301, 302, 303, 307 or 308, and got {status}")
         self.status = status
-        self.headers["location"] = url if url.isascii() else quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+        if _CONTROL.search(url):
+            raise HeaderError(f"redirect got {url[:80]!r}; leave control characters out")
+        self.headers["location"] = quote(url, safe=_IN_URLS)
         self.body = None
         return self
 
@@ -203,7 +247,7 @@ class Response:
         """Send server-sent events (WHATWG HTML 9.2) until the iterator, the client or the server ends.
 
         Args:
-            iterator: gives str, or mappings with `data`, `event`, `id`, `retry`; `data` that is not str is sent as JSON.
+            iterator: gives str, or mappings with `data`, `event`, `id`, `retry`; `data` that is no str goes as JSON.
             ping: seconds of silence after which a comment is sent, so that proxies keep the connection.
             retry: milliseconds after which a client that lost the connection may come back.
         """
@@ -241,9 +285,7 @@ class Response:
         headers = self._headers
         if headers is not None:
             raw = headers.raw
-            raw[:] = [
-                pair for pair in raw if pair[0] not in _REPRESENTATION and (late or pair[0] != b"set-cookie")
-            ]
+            raw[:] = [pair for pair in raw if pair[0] not in _REPRESENTATION and (late or pair[0] != b"set-cookie")]
 
     def take_deferred(self) -> list[Deferred]:
         """What was deferred, given out once."""
@@ -266,7 +308,8 @@ def messages(res: Response, *, head: bool = False) -> tuple[Message, Message]:
         ValueError: the status is none that a final response has.
     """
     body = res.body
-    kind = type(body)
+    kind = type(body)  # pyright: ignore[reportUnknownVariableType]
+    content_type: tuple[bytes, bytes] | None
     # PERF: the commonest kinds first, by identity.
     if kind is dict or kind is list:
         payload, content_type = encode_json(body), JSON
@@ -276,9 +319,9 @@ def messages(res: Response, *, head: bool = False) -> tuple[Message, Message]:
         payload, content_type = body.encode(), TEXT
     else:
         payload, content_type = _encoded(body)
-    status = res.status
-    if status != 200:
-        status = final_status(status)
+    status = 200
+    if res.status != 200:
+        status = final_status(res.status)
         if status in BODILESS:
             return (
                 {"type": "http.response.start", "status": status, "headers": fields(res, None, None)},
@@ -292,7 +335,7 @@ def messages(res: Response, *, head: bool = False) -> tuple[Message, Message]:
 
 def fields(res: Response, content_type: tuple[bytes, bytes] | None, length: int | None) -> RawHeaders:
     """The header fields as they go out: the kind's Content-Type unless one is set, and always Heaven's own length."""
-    headers = res._headers  # pyright: ignore[reportPrivateUsage]
+    headers = res._headers  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 (PERF: none are made for it)
     if headers is None or not headers.raw:
         raw: RawHeaders = [] if content_type is None else [content_type]
     else:
@@ -314,11 +357,11 @@ def _encoded(body: Any) -> tuple[bytes, tuple[bytes, bytes] | None]:
     if isinstance(body, str):
         return body.encode(), TEXT
     if isinstance(body, bytes | bytearray | memoryview):
-        return bytes(body), OCTETS
+        return bytes(body), OCTETS  # pyright: ignore[reportUnknownArgumentType]
     return encode_json(body), JSON
 
 
-def final_status(status: int) -> int:
+def final_status(status: Any) -> int:
     """The status as a plain int, where it is one that ends a request (RFC 9110 15).
 
     Raises:
@@ -334,7 +377,8 @@ def final_status(status: int) -> int:
 
 def deliverable(body: Any) -> Deliverable | None:
     """The body itself where it sends itself, a stream of it where it is an async iterator, else None."""
-    if hasattr(body, "deliver"):
+    # Looked for on the type, and async: an order that has a field or a method of this name is sent as JSON.
+    if inspect.iscoroutinefunction(getattr(body.__class__, "deliver", None)):
         found: Deliverable = body
         return found
     return StreamBody(body) if hasattr(body, "__aiter__") else None

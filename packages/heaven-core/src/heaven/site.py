@@ -28,7 +28,7 @@ class Site:
     domain: str | None = None
     proxies: TrustedProxies = field(default_factory=lambda: TrustedProxies(()))
     stopping: Stopping = field(default_factory=Stopping)
-    hints: Mapping[str, QueryHint] = field(default_factory=dict)
+    hints: Mapping[str, QueryHint] = field(default_factory=dict[str, "QueryHint"])
     expected: TypedBody | None = None
     streams: bool = False
     max_body_size: int | None = None
