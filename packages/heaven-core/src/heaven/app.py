@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from os import PathLike
 from types import EllipsisType, FrameType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
@@ -22,23 +21,26 @@ from heaven.hooks import EVERY, Hook, When
 from heaven.lifespan import Lifespan
 from heaven.liveness import Stopping
 from heaven.options import checked_app_options
-from heaven.patterns import parse_pattern
 from heaven.recovery import Rescue, background_log
 from heaven.registrations import (
     DEFAULT_BODY_SIZE,
+    DUPLICATE,
     Event,
     Mount,
     Options,
     Route,
     Wrap,
     Written,
+    checked_limit,
     checked_methods,
+    checked_origins,
+    checked_pattern,
     checked_prefix,
     checked_subdomain,
-    shape_of,
+    everything_below,
 )
 from heaven.store import Key, Store
-from heaven.verbs import Verbs, checked_origins
+from heaven.verbs import Verbs
 
 if TYPE_CHECKING:
     from heaven.types import ASGIApp, Handler, Receive, Scope, Send, Slashes
@@ -103,6 +105,9 @@ class App(Verbs):
         monitor: float | None = None,
         origins: Sequence[str] | None = None,
     ) -> None:
+        place = said_at()
+        checked_limit("max_body_size", max_body_size, "App", place, whole=True)
+        checked_limit("timeout", timeout, "App", place)
         self.CONFIG = Config(config)
         self.store = Store()
         self.stopping = Stopping()
@@ -114,11 +119,10 @@ class App(Verbs):
             debug=debug,
             lifespan=lifespan,
             monitor=monitor,
+            place=place,
         )
         self.defaults = Options(
-            max_body_size=max_body_size,
-            timeout=timeout,
-            origins=checked_origins(origins, "App", said_at()) if origins is not None else None,
+            max_body_size=max_body_size, timeout=timeout, origins=checked_origins(origins, "App", place)
         )
         self.default_subdomain: str | None = None
         self.written = Written()
@@ -128,7 +132,7 @@ class App(Verbs):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what the server brings (ASGI 3.0): a request, a WebSocket or a lifespan."""
         kind = scope["type"]
-        if kind == "http" or kind == "websocket":
+        if kind == "http" or kind == "websocket":  # noqa: PLR1714
             wiring = self._wiring
             if wiring is None:
                 wiring = self.wire()
@@ -149,12 +153,12 @@ class App(Verbs):
         Raises:
             RegistrationError: there is one for the same method and path.
         """
-        key = (route.subdomain, route.method, shape_of(route.pattern, self.options.slashes))
+        key = (route.subdomain, route.method, route.pattern.shape(self.options.slashes))
         taken = self.written.claimed.get(key)
         if taken is not None:
             raise RegistrationError(
                 f"{route.method or 'HTTP'} {route.pattern.text} at {route.place} is the same route as "
-                f"{taken.pattern.text} at {taken.place}; leave one out, or tell them apart by a type, as in ':id:int'"
+                f"{taken.pattern.text} at {taken.place}; {DUPLICATE}"
             )
         self.written.claimed[key] = route
         self.written.routes.append(route)
@@ -164,21 +168,24 @@ class App(Verbs):
         """The same verbs for one subdomain: `app.subdomain("api").GET("/orders", handler)`."""
         return Subdomain(self, name)
 
-    def ASSETS(self, folder: str | PathLike[str], route: str = "/", *, subdomain: str | None = None, **options: Any) -> None:
+    def ASSETS(
+        self, folder: str | PathLike[str], route: str = "/", *, subdomain: str | None = None, **options: Any
+    ) -> None:
         """Serve the files below a folder.
 
         Args:
             folder: the folder; it has to exist.
             route: the path it is served under.
             subdomain: limits the match to hosts of this subdomain.
-            **options: what `Assets` takes: `index`, `fallback` (for single-page applications), `cache`, `precompressed`.
+            **options: what `Assets` takes: `index`, `fallback` (for single-page applications), `cache`,
+                `precompressed`.
 
         Raises:
             RegistrationError: the folder is missing, or the route is taken.
         """
         assets = Assets(folder, **options)
-        prefix = checked_prefix(route)
-        for url in (prefix or "/", f"{prefix}/*"):
+        prefix = checked_prefix(route, "ASSETS", said_at())
+        for url in everything_below(prefix, self.options.slashes):
             self.GET(url, assets, subdomain=subdomain)
 
     def BEFORE(
@@ -225,17 +232,19 @@ class App(Verbs):
         place = said_at()
         role = f"{when} {url}"
         function = resolve(hook, role, place)
-        pattern = parse_pattern(url)
+        pattern = checked_pattern(url, role, place)
         if pattern.hints:
-            raise RegistrationError(f"{role} at {place} has query hints; a hook covers routes by their path, so leave them out")
+            raise RegistrationError(
+                f"{role} at {place} has query hints; a hook covers routes by their path, so leave them out"
+            )
         self.written.hooks.append(
             Hook(
                 when=when,
                 pattern=pattern,
                 function=function,
                 call=awaitable(function, 3, role, place),
-                methods=checked_methods(methods, role),
-                subdomain=EVERY if isinstance(subdomain, EllipsisType) else checked_subdomain(subdomain),
+                methods=checked_methods(methods, role, place),
+                subdomain=EVERY if isinstance(subdomain, EllipsisType) else checked_subdomain(subdomain, role, place),
                 place=place,
             )
         )
@@ -247,18 +256,22 @@ class App(Verbs):
         Args:
             factory: `factory(app, **options)` gives the ASGI application that is called in place of `app`.
             **options: passed on.
+
+        Raises:
+            RegistrationError: the factory can't be called.
         """
-        self.written.wraps.append(Wrap(factory, options, said_at()))
+        place = said_at()
+        self.written.wraps.append(Wrap(resolve(factory, "WRAP", place), options, place))
         self._changed()
 
     # Events
 
     @overload
-    def ON(self, event: str | int | type[BaseException], function: str) -> None: ...
+    def ON(self, event: str | int | type[Exception], function: str) -> None: ...
     @overload
-    def ON(self, event: str | int | type[BaseException], function: F) -> F: ...
+    def ON(self, event: str | int | type[Exception], function: F) -> F: ...
     @overload
-    def ON(self, event: str | int | type[BaseException]) -> Callable[[F], F]: ...
+    def ON(self, event: str | int | type[Exception]) -> Callable[[F], F]: ...
     def ON(self, event: Any, function: Any = None) -> Any:
         """Call a function when something happens; a decorator without the function.
 
@@ -272,7 +285,11 @@ class App(Verbs):
         """
         place = said_at()
         if function is None:
-            return lambda given: self._on(event, given, place)
+
+            def decorate(given: Any) -> Any:
+                return self._on(event, given, place)
+
+            return decorate
         return self._on(event, function, place)
 
     def _on(self, event: Any, given: Any, place: str) -> Any:
@@ -286,7 +303,8 @@ class App(Verbs):
             self._changed()
         else:
             raise RegistrationError(
-                f"ON at {place} got {event!r}; give STARTUP, SHUTDOWN, a status code from 400 to 599 or an exception class"
+                f"ON at {place} got {event!r}; "
+                "give STARTUP, SHUTDOWN, a status code from 400 to 599 or a class of Exception"
             )
         return given
 
@@ -301,9 +319,17 @@ class App(Verbs):
         Args:
             function: called with the app, sync or async.
             every: seconds between the end of one call and the next.
+
+        Raises:
+            RegistrationError: the function can't be called with the app, or `every` is not above 0.
         """
         place = said_at()
-        self.written.daemons.append((resolve(function, "DAEMON", place), every, place))
+        called = resolve(function, "DAEMON", place)
+        awaitable(called, 1, "DAEMON", place)
+        if every is None:  # pyright: ignore[reportUnnecessaryComparison]
+            raise RegistrationError(f"DAEMON at {place} got every=None; give the seconds between two calls")
+        checked_limit("every", every, "DAEMON", place)
+        self.written.daemons.append((called, every, place))
 
     def plugin(self, battery: Battery) -> None:
         """Install a battery: an object that registers itself with `install(app)`.
@@ -338,27 +364,41 @@ class App(Verbs):
             RegistrationError: it is no application, or it contains this one.
         """
         place = said_at()
-        if isinstance(child, App):
-            self._adopt(child, isolated, place)
-        elif not callable(child):
+        if not callable(child):
             raise RegistrationError(f"mount at {place} got {child!r}; give an App or an ASGI application")
         mounted = child if isinstance(child, App) else Foreign(child)
-        self.written.mounts.append(
-            Mount(mounted, checked_prefix(prefix), checked_subdomain(subdomain), isolated, name, place)
-        )
+        below = checked_prefix(prefix, "mount", place)
+        mount = Mount(mounted, below, checked_subdomain(subdomain, "mount", place), isolated, name, place)
+        if isinstance(child, App):
+            self._adopt(child, isolated, place)
+        self.written.mounts.append(mount)
         self._changed()
 
     def _adopt(self, child: App, isolated: bool, place: str) -> None:
         if child in self._ancestors():
             raise RegistrationError(f"mount at {place} would put an application inside itself")
         if not isolated:
+            both = [key for key in child.store if key in self.store and self.store is not child.store]
+            if both:
+                raise RegistrationError(
+                    f"mount at {place} with isolated=False would lose a value: "
+                    f"both applications keep {', '.join(both)}; keep it on one of them"
+                )
             for key in child.store:
                 self.store.keep(key, child.store.peek(key))
-            child.store, child.CONFIG = self.store, self.CONFIG
+            child._share(self)
         child._parents.append(self)
 
+    def _share(self, parent: App) -> None:
+        """Use a parent's store and config, and let those that use this one's follow."""
+        self.store = parent.store
+        self.CONFIG = parent.CONFIG  # pyright: ignore[reportConstantRedefinition]
+        for mount in self.written.mounts:
+            if not mount.isolated and isinstance(mount.child, App):
+                mount.child._share(self)  # noqa: SLF001
+
     def _ancestors(self) -> list[App]:
-        return [self, *(each for parent in self._parents for each in parent._ancestors())]
+        return [self, *(each for parent in self._parents for each in parent._ancestors())]  # noqa: SLF001
 
     # The store
 
@@ -410,7 +450,7 @@ class App(Verbs):
 
         Args:
             name: the route's `name=`, after those of the mounts on the way: `"blog:post"`.
-            **params: its path parameters; a wildcard is called `rest`... see `Pattern.path`.
+            **params: its path parameters; that of a trailing star is given as `**{"*": "a/b"}`.
 
         Raises:
             NoSuchURL: there is no such route, or the parameters don't fit it.
@@ -453,14 +493,14 @@ class App(Verbs):
 
     def _changed(self) -> None:
         for app in self._ancestors():
-            app._wiring = None
+            app._wiring = None  # noqa: SLF001
 
 
 class Subdomain(Verbs):
     """The verbs of an application, limited to one subdomain."""
 
     def __init__(self, app: App, name: str) -> None:
-        self.default_subdomain = checked_subdomain(name)
+        self.default_subdomain = checked_subdomain(name, "subdomain", said_at())
         self.defaults = app.defaults
         self.register = app.register
 
@@ -468,4 +508,5 @@ class Subdomain(Verbs):
 def _is_rescuable(event: Any) -> bool:
     if isinstance(event, int):
         return not isinstance(event, bool) and 400 <= event <= 599
-    return isinstance(event, type) and issubclass(event, BaseException)
+    # What is no Exception ends a task or the process, and is never answered.
+    return isinstance(event, type) and issubclass(event, Exception)

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ R = TypeVar("R")
 
 AsyncFunction = Callable[..., Awaitable[Any]]
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 
 def resolve(function: object, role: str, place: str) -> Callable[..., Any]:
@@ -35,7 +36,9 @@ def resolve(function: object, role: str, place: str) -> Callable[..., Any]:
     if isinstance(function, str):
         function = _import(function, role, place)
     if not callable(function):
-        raise RegistrationError(f"{role} at {place} got {function!r}, which can't be called; give a function or a dotted name")
+        raise RegistrationError(
+            f"{role} at {place} got {function!r}, which can't be called; give a function or a dotted name"
+        )
     return function
 
 
@@ -45,7 +48,7 @@ def _import(dotted: str, role: str, place: str) -> object:
         raise RegistrationError(f"{role} at {place} got {dotted!r}; a dotted name is 'module.function'")
     try:
         return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError) as error:
         raise RegistrationError(f"{role} at {place} got {dotted!r}, and it can't be imported: {error}") from error
 
 
@@ -66,7 +69,8 @@ def awaitable(function: Callable[..., Any], arguments: int, role: str, place: st
             return _without_error(awaitable(function, 3, role, place))
         expected = {1: "(app)", 3: "(req, res, ctx)", 4: "(req, res, ctx, error)"}[arguments]
         raise RegistrationError(
-            f"{role} at {place} got {name_of(function)}{_signature(function)}; it is called with {expected}, so write it that way"
+            f"{role} at {place} got {name_of(function)}{_signature(function)}; "
+            f"it is called with {expected}, so write it that way"
         )
     if is_async(function):
         return function
@@ -77,7 +81,8 @@ def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine, seen through partials and `__call__`."""
     while isinstance(function, functools.partial):
         function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    # The type's: a class whose instances have an async __call__ is not async itself.
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def _adapted(function: Callable[..., Any]) -> AsyncFunction:
@@ -141,13 +146,13 @@ def place_of(function: object) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function) if callable(function) else function
-    code = getattr(function, "__code__", None) or getattr(getattr(type(function), "__call__", None), "__code__", None)
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else name_of(function)
 
 
 def said_at() -> str:
     """Where the application's code is that called into Heaven just now, `file:line`."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from heaven.foreign import Foreign
 from heaven.lifespan import family
-from heaven.registrations import OTHER, SOCKET
+from heaven.registrations import SOCKET
+from heaven.wiring import Island
 
 if TYPE_CHECKING:
     from heaven.app import App
+    from heaven.hooks import Hook
     from heaven.wiring import Entry, Wiring
 
 Kind = Literal["shadowed route", "idle hook", "wildcard origin", "unbounded body"]
@@ -61,9 +63,7 @@ def check(app: App) -> list[Finding]:
 
 def _shadowed_routes(wiring: Wiring) -> Iterator[Finding]:
     """Routes that don't get a path made for them: something else, around them or more specific, takes it."""
-    for entry in wiring.entries:
-        if entry.method in ("HEAD", OTHER):
-            continue
+    for entry in _each_route_once(wiring.entries):
         taker = _taker(wiring, entry)
         if taker is not None:
             yield Finding(
@@ -74,21 +74,31 @@ def _shadowed_routes(wiring: Wiring) -> Iterator[Finding]:
             )
 
 
+def _each_route_once(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The first entry of each place: GET brings one for HEAD, and app.HTTP one for every method."""
+    seen: set[tuple[int, str]] = set()
+    for entry in entries:
+        key = (id(entry.route), entry.pattern.text)
+        if key not in seen:
+            seen.add(key)
+            yield entry
+
+
 def _taker(wiring: Wiring, entry: Entry) -> str | None:
     """What takes the sample path of a route in its place, or None where it is the route itself."""
-    found: Any = wiring
-    while hasattr(found, "tables_of"):
-        found = found.tables_of(entry.subdomain).routes.find(entry.method, _sample(entry))
-        found = getattr(found[0], "wiring", found[0]) if found is not None else None
-    if found is entry.endpoint:
+    found = wiring.tables_of(entry.subdomain).find(entry.method, _sample(entry))
+    if found is not None and isinstance(found[0], Island):
+        return _taker(found[0].wiring, entry)
+    if found is not None and found[0] is entry.endpoint:
         return None
-    other = next((each for each in wiring.entries if each.endpoint is found), None)
+    other = next((each for each in wiring.entries if found is not None and each.endpoint is found[0]), None)
     return f"{other.pattern.text} at {other.route.place}" if other is not None else "a mounted application"
 
 
 def _sample(entry: Entry) -> str:
     parts = [
-        segment.text if segment.converter is None else _SAMPLES[segment.converter.name] for segment in entry.pattern.segments
+        segment.text if segment.converter is None else _SAMPLES[segment.converter.name]
+        for segment in entry.pattern.segments
     ]
     if entry.pattern.rest is not None:
         parts.append("heaven/sample")
@@ -98,14 +108,22 @@ def _sample(entry: Entry) -> str:
 
 
 def _idle_hooks(wiring: Wiring) -> Iterator[Finding]:
-    used = [hook.function for entry in wiring.entries for hook in (*entry.before, *entry.after)]
     for hook in wiring.hooks:
-        if hook.function not in used:
+        if not any(_works(hook, entry) for entry in wiring.entries):
             yield Finding(
                 "idle hook",
                 hook.place,
                 f"{hook.when} {hook.pattern.text} covers no route; app.wiring lists the routes there are",
             )
+
+
+def _works(hook: Hook, entry: Entry) -> bool:
+    """Whether a route has a hook, or the same function from a broader one in its place."""
+    present = entry.before if hook.when == "BEFORE" else entry.after
+    if hook in present:
+        return True
+    covered = hook.covers(entry.pattern, entry.method, entry.subdomain)
+    return covered and hook.function in [each.function for each in present]
 
 
 def _wildcard_origins(app: App, wiring: Wiring) -> Iterator[Finding]:
@@ -115,16 +133,16 @@ def _wildcard_origins(app: App, wiring: Wiring) -> Iterator[Finding]:
             yield Finding(
                 "wildcard origin",
                 entry.route.place,
-                f"WS {entry.pattern.text} lets pages of every origin connect with their visitors' cookies; name the origins",
+                f"WS {entry.pattern.text} lets pages of every origin connect with their visitors' cookies; "
+                "name the origins",
             )
     for each in family(app):
         for wrap in () if isinstance(each, Foreign) else each.written.wraps:
             options = {name.lower(): value for name, value in wrap.options.items()}
             every = any("origin" in name and (value == "*" or _contains_star(value)) for name, value in options.items())
             if every and any("credentials" in name and value for name, value in options.items()):
-                yield Finding(
-                    "wildcard origin", wrap.place, "credentials are allowed for every origin; name the origins"
-                )
+                message = "credentials are allowed for every origin; name the origins"
+                yield Finding("wildcard origin", wrap.place, message)
 
 
 def _contains_star(value: object) -> bool:
@@ -132,11 +150,12 @@ def _contains_star(value: object) -> bool:
 
 
 def _unbounded_bodies(wiring: Wiring) -> Iterator[Finding]:
-    for entry in wiring.entries:
+    taking = [entry for entry in wiring.entries if entry.method in _WITH_BODY]
+    for entry in _each_route_once(taking):
         foreign = isinstance(getattr(entry.route.function, "__self__", None), Foreign)
-        if entry.method in _WITH_BODY and entry.max_body_size is None and not foreign:
+        if entry.max_body_size is None and not foreign:
             yield Finding(
                 "unbounded body",
                 entry.route.place,
-                f"{entry.method} {entry.pattern.text} takes bodies of any size; give it max_body_size=",
+                f"{entry.route.method or 'HTTP'} {entry.pattern.text} takes bodies of any size; give it max_body_size=",
             )

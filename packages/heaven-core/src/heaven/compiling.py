@@ -1,10 +1,10 @@
-"""From what was written down to the wiring: prefixes joined, hooks put in order, endpoints made; once, before traffic."""
+"""From what was written down to the wiring, once, before traffic: prefixes joined, hooks in order, endpoints made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heaven.endpoint import Endpoint
 from heaven.errors import RegistrationError
@@ -14,11 +14,11 @@ from heaven.hooks import Hook, arrange
 from heaven.missing import Missing
 from heaven.patterns import Pattern, parse_pattern
 from heaven.recovery import Recovery, Rescue
-from heaven.registrations import METHODS, OTHER, SOCKET, Mount, Options, Route, below, shape_of
+from heaven.registrations import DUPLICATE, METHODS, OTHER, SOCKET, Mount, Options, Route, below, everything_below
 from heaven.site import Site
 from heaven.table import RouteTable
 from heaven.websocket_endpoint import SocketEndpoint
-from heaven.wiring import Entry, Runnable, Tables, Wiring
+from heaven.wiring import Entry, Island, Runnable, Tables, Wiring
 
 if TYPE_CHECKING:
     from heaven.app import App
@@ -45,7 +45,10 @@ class Reach:
 
     def enter(self, app: App) -> Reach:
         """The same place, with the hooks and error handlers of the application that is found there."""
-        hooks = tuple(replace(hook, pattern=below(self.prefix, hook.pattern)) for hook in app.written.hooks)
+        hooks = tuple(
+            replace(hook, pattern=below(self.prefix, hook.pattern), subdomain=hook.subdomain or self.subdomain)
+            for hook in app.written.hooks
+        )
         return replace(
             self,
             app=app,
@@ -65,29 +68,75 @@ class Reach:
         )
 
 
-@dataclass(slots=True)
+Names: TypeAlias = "dict[App, dict[str, tuple[Pattern, Route]]]"
+
+
 class _Draft:
-    """The tables while they are being filled."""
+    """The tables while they are being filled.
 
-    slashes: Slashes
-    tables: dict[str | None, RouteTable[Runnable]] = field(default_factory=dict)
-    nested: dict[str | None, RouteTable[Missing]] = field(default_factory=dict)
-    claimed: dict[tuple[Any, ...], Route] = field(default_factory=dict)
-    routes: list[tuple[Reach, Route]] = field(default_factory=list)
-    islands: list[tuple[Reach, Mount]] = field(default_factory=list)
-    names: dict[App, dict[str, Pattern]] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
-    hooks: list[Hook] = field(default_factory=list)
+    Args:
+        slashes: what a slash at the end of a path means.
+        names: the names of routes in each application; one for all wirings that are compiled together.
+    """
 
-    def table(self, subdomain: str | None) -> RouteTable[Runnable]:
-        """The table of a subdomain, a new one where there is none yet."""
-        return self.tables.setdefault(subdomain, RouteTable(slashes=self.slashes))
+    def __init__(self, slashes: Slashes, names: Names) -> None:
+        self.slashes: Slashes = slashes
+        self.names = names
+        self.routes: list[tuple[Reach, Route, Pattern]] = []
+        self.islands: list[tuple[Reach, Mount]] = []
+        self.hooks: list[Hook] = []
+        self.entries: list[Entry] = []
+        self._routes_of: dict[str | None, RouteTable[Runnable]] = {}
+        self._sockets_of: dict[str | None, RouteTable[Runnable]] = {}
+        self._nested: dict[str | None, RouteTable[Missing]] = {}
+        self._claimed: dict[tuple[Any, ...], Route] = {}
+        self._answered: set[tuple[Any, ...]] = set()
+
+    def open(self, subdomain: str | None) -> None:
+        """Give a subdomain its tables."""
+        self._routes_of.setdefault(subdomain, RouteTable(slashes=self.slashes))
+        self._sockets_of.setdefault(subdomain, RouteTable(slashes=self.slashes))
+
+    def add(self, subdomain: str | None, method: str, pattern: Pattern, target: Runnable) -> None:
+        """Let a target serve a method and pattern."""
+        self.open(subdomain)
+        (self._sockets_of if method == SOCKET else self._routes_of)[subdomain].add(method, pattern, target)
 
     def claim(self, subdomain: str | None, method: str, pattern: Pattern, route: Route) -> Route | None:
         """Take a place for a route, or give back the one that has it already."""
-        key = (subdomain, method, shape_of(pattern, self.slashes))
-        taken = self.claimed.setdefault(key, route)
+        key = (subdomain, method, pattern.shape(self.slashes))
+        taken = self._claimed.setdefault(key, route)
         return None if taken is route else taken
+
+    def name(self, app: App, name: str, pattern: Pattern, route: Route) -> None:
+        """Give a route a name in an application.
+
+        One that is mounted twice keeps the place it was mounted at first.
+        """
+        known, other = self.names.setdefault(app, {}).setdefault(name, (pattern, route))
+        if other is not route and known.text != pattern.text:
+            raise RegistrationError(
+                f"the name {name!r} at {route.place} is taken by {known.text} at {other.place}; "
+                "give one of them, or its mount, another name"
+            )
+
+    def answer(self, reach: Reach) -> None:
+        """Let a child answer for what it has no route for; of several in one place, the one that was mounted first."""
+        place = (reach.subdomain, parse_pattern(reach.prefix or "/").shape("ignore"))
+        if place not in self._answered:
+            self._answered.add(place)
+            nested = self._nested.setdefault(reach.subdomain, RouteTable(slashes="strict"))
+            missing = _missing(reach)
+            for text in everything_below(reach.prefix, "strict"):
+                nested.add(OTHER, parse_pattern(text), missing)
+
+    def finish(self, reach: Reach) -> dict[str | None, Tables]:
+        """The tables of every subdomain, None for what has none."""
+        missing = _missing(reach)
+        return {
+            name: Tables(routes, self._sockets_of[name], missing, self._nested.get(name))
+            for name, routes in self._routes_of.items()
+        }
 
 
 def compile_app(app: App) -> Wiring:
@@ -96,27 +145,27 @@ def compile_app(app: App) -> Wiring:
     Raises:
         RegistrationError: two routes answer to the same method and path, or two to one name; both places are named.
     """
-    return _compile(Reach.of(app))
+    return _compile(Reach.of(app), {})
 
 
-def _compile(reach: Reach) -> Wiring:
+def _compile(reach: Reach, names: Names) -> Wiring:
     app, options = reach.app, reach.root.options
-    draft = _Draft(options.slashes)
-    draft.table(None)
+    draft = _Draft(options.slashes, names)
+    draft.open(None)
     _gather(reach, draft)
-    for place, route in sorted(draft.routes, key=_rank):
-        _add_route(place, draft, route)
+    for place, route, pattern in sorted(draft.routes, key=_rank):
+        _add_route(place, draft, route, pattern)
     for place, child in draft.islands:
         _add_island(place, draft, child)
-    missing = _missing(reach)
-    tables = {name: Tables(table, missing, draft.nested.get(name)) for name, table in draft.tables.items()}
+    tables = draft.finish(reach)
     wiring = Wiring(
         default=tables[None],
         by_subdomain={name: found for name, found in tables.items() if name is not None},
         domain=options.domain,
         hosts=options.hosts,
+        proxies=options.trusted_proxies,
         slashes=options.slashes,
-        names=draft.names,
+        names={each: {name: known[0] for name, known in found.items()} for each, found in names.items()},
         entries=tuple(draft.entries),
         hooks=tuple(draft.hooks),
         by_host=options.hosts is not None or len(tables) > 1,
@@ -142,40 +191,41 @@ def _wrapped(app: App, wiring: Wiring) -> ASGIApp:
 def _gather(reach: Reach, draft: _Draft) -> None:
     """Note the routes of an application and of all that is mounted on it, each with its place."""
     draft.hooks += reach.hooks[-1]
-    draft.names.setdefault(reach.app, {})
-    draft.routes += [(reach, route) for route in reach.app.written.routes]
+    draft.routes += [(reach, route, below(reach.prefix, route.pattern)) for route in reach.app.written.routes]
     for mount in reach.app.written.mounts:
         place, child = reach.down(mount), mount.child
         if isinstance(child, Foreign):
-            draft.routes += [(place, route) for route in _foreign_routes(child, mount)]
-        elif child.written.wraps:
-            draft.islands.append((place.enter(child), mount))
+            routes = _foreign_routes(child, mount, everything_below(place.prefix, draft.slashes))
+            draft.routes += [(place, route, route.pattern) for route in routes]
+            continue
+        inner = place.enter(child)
+        if child.written.wraps:
+            draft.islands.append((inner, mount))
         else:
-            inner = place.enter(child)
+            if mount.prefix or mount.subdomain is not None:
+                draft.answer(inner)
             _gather(inner, draft)
-            _add_missing(inner, draft)
 
 
-def _rank(noted: tuple[Reach, Route]) -> int:
+def _rank(noted: tuple[Reach, Route, Pattern]) -> int:
     """What was said of one method claims its place before the HEAD that GET brings, and that before `app.HTTP`."""
     method = noted[1].method
     return 2 if method is None else 1 if method == "GET" else 0
 
 
-def _add_route(reach: Reach, draft: _Draft, route: Route) -> None:
-    pattern = below(reach.prefix, route.pattern)
+def _add_route(reach: Reach, draft: _Draft, route: Route, pattern: Pattern) -> None:
     subdomain = route.subdomain or reach.subdomain
     _add_name(reach, draft, route, pattern)
     for method in _methods(route.method):
         taken = draft.claim(subdomain, method, pattern, route)
         if taken is None:
             entry = _entry(reach, route, method, pattern, subdomain)
-            draft.table(subdomain).add(method, pattern, entry.endpoint)
+            draft.add(subdomain, method, pattern, entry.endpoint)
             draft.entries.append(entry)
-        elif route.method == method:
+        elif taken.method == route.method:
             raise RegistrationError(
-                f"{method} {pattern.text} at {route.place} is the same route as {taken.pattern.text} at {taken.place}; "
-                "leave one out, or tell them apart by a type, as in ':id:int'"
+                f"{route.method or 'HTTP'} {pattern.text} at {route.place} is the same route as "
+                f"{taken.pattern.text} at {taken.place}; {DUPLICATE}"
             )
 
 
@@ -187,19 +237,12 @@ def _methods(method: str | None) -> tuple[str, ...]:
 
 def _add_name(reach: Reach, draft: _Draft, route: Route, pattern: Pattern) -> None:
     name = route.options.name
-    for app, steps in reach.named:
-        names = draft.names.setdefault(app, {})
-        if name is not None:
-            known = names.setdefault(steps + name, pattern)
-            if known is not pattern and known.text != pattern.text:
-                raise RegistrationError(
-                    f"the name {steps + name!r} at {route.place} is taken by {known.text}; give one of them another name"
-                )
+    if name is not None:
+        for app, steps in reach.named:
+            draft.name(app, steps + name, pattern, route)
 
 
-def _entry(
-    reach: Reach, route: Route, method: str, pattern: Pattern, subdomain: str | None
-) -> Entry:
+def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain: str | None) -> Entry:
     before, after = arrange(reach.hooks, pattern, method, subdomain)
     options = route.options
     site = _site(reach, pattern, options)
@@ -243,52 +286,32 @@ def _missing(reach: Reach) -> Missing:
     return Missing(_site(reach, None, Options()), Recovery(reach.rescues, debug=reach.root.options.debug))
 
 
-def _add_missing(reach: Reach, draft: _Draft) -> None:
-    """Let a child that is mounted under a prefix answer for what it has no route for."""
-    if reach.prefix:
-        nested = draft.nested.setdefault(reach.subdomain, RouteTable(slashes="strict"))
-        missing = _missing(reach)
-        for pattern in _everything(reach.prefix):
-            nested.add(OTHER, pattern, missing)
-
-
-def _everything(prefix: str) -> tuple[Pattern, ...]:
-    """A prefix and all that is below it."""
-    return tuple(map(parse_pattern, (prefix, prefix + "/", prefix + "/*") if prefix else ("/", "/*")))
-
-
-def _foreign_routes(foreign: Foreign, mount: Mount) -> list[Route]:
+def _foreign_routes(foreign: Foreign, mount: Mount, texts: tuple[str, ...]) -> list[Route]:
     options = Options(max_body_size=None, stream=True)
     return [
-        Route(method, parse_pattern(text), function, function, None, options, mount.place)
-        for text in ("/", "/*")
+        Route(method, pattern, function, function, None, options, mount.place)
+        for pattern in map(parse_pattern, texts)
         for method, function in ((None, foreign.serve), (SOCKET, foreign.connect))
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Island:
-    """A child with middleware of its own, which has to see all that comes below its prefix: it has its own wiring."""
-
-    wiring: Wiring
-    enter: ASGIApp
-
-    async def run(self, scope: Scope, receive: Receive, send: Send, _params: dict[str, Any]) -> None:
-        await self.enter(scope, receive, send)
-
-
 def _add_island(reach: Reach, draft: _Draft, mount: Mount) -> None:
-    wiring = _compile(reach)
-    island = _Island(wiring, wiring.outermost or wiring.serve)
+    wiring = _compile(reach, draft.names)
+    island = Island(wiring, wiring.outermost or wiring.serve)
     draft.entries += wiring.entries
     draft.hooks += wiring.hooks
-    for app, names in wiring.names.items():
-        draft.names.setdefault(app, {}).update(names)
-    place = Route(None, parse_pattern("/"), _unused, _unused, None, Options(), mount.place)
-    for pattern in _everything(reach.prefix):
-        for method in (*METHODS, OTHER, SOCKET):
-            if draft.claim(reach.subdomain, method, pattern, replace(place, pattern=pattern)) is None:
-                draft.table(reach.subdomain).add(method, pattern, island)
+    place = Route(None, parse_pattern(reach.prefix or "/"), _unused, _unused, None, Options(), mount.place)
+    for subdomain in dict.fromkeys((reach.subdomain, *wiring.by_subdomain)):
+        for pattern in map(parse_pattern, everything_below(reach.prefix, draft.slashes)):
+            for method in (*METHODS, OTHER, SOCKET):
+                taken = draft.claim(subdomain, method, pattern, place)
+                if taken is None:
+                    draft.add(subdomain, method, pattern, island)
+                elif taken.call is _unused:
+                    raise RegistrationError(
+                        f"the mounts at {taken.place} and {mount.place} both have WRAP and everything below "
+                        f"{place.pattern.text}; give one of them another prefix"
+                    )
 
 
 async def _unused(*_: object) -> None:

@@ -30,16 +30,19 @@ class Config:
     __slots__ = ("_known", "_read")
 
     def __init__(self, source: Any = None) -> None:
-        if source is not None and not isinstance(source, Mapping | type) and callable(source):
+        self._read: Callable[[str], Any]
+        self._known: Callable[[], list[str]]
+        if not isinstance(source, Mapping | type) and callable(source):
             if _takes_a_name(source):
-                self._read, self._known = _from_callable(source), list[str]
+                self._read, self._known = _from_callable(source), list
                 return
             source = source()
         if source is None:
             source = {}
         if isinstance(source, Mapping):
-            self._read: Callable[[str], Any] = lambda name: source.get(name, _ABSENT)
-            self._known: Callable[[], list[str]] = lambda: [str(name) for name in source]
+            values: Mapping[Any, Any] = source  # pyright: ignore[reportUnknownVariableType]
+            self._read = lambda name: values.get(name, _ABSENT)
+            self._known = lambda: [str(name) for name in values]
         else:
             self._read = lambda name: getattr(source, name, _ABSENT)
             self._known = lambda: [name for name in dir(source) if not name.startswith("_")]
@@ -77,7 +80,10 @@ def _from_callable(source: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _takes_a_name(source: Callable[..., Any]) -> bool:
-    signature = inspect.signature(source)
+    try:
+        signature = inspect.signature(source)
+    except ValueError:
+        return True  # written in C without a signature, as functools.partial(getattr, settings)
     try:
         signature.bind()
     except TypeError:

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from heaven.callables import name_of, place_of
 from heaven.hosts import host_name, subdomain_of
-from heaven.registrations import OTHER, SOCKET
+from heaven.registrations import SOCKET
+from heaven.wiring import Island
 
 if TYPE_CHECKING:
     from heaven.wiring import Entry, Tables, Wiring
@@ -27,7 +28,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One function on the way: a hook or the handler, `file:line` of where it was written, and the pattern it is for."""
+    """One function on the way: a hook or the handler, where it was written (`file:line`), and the pattern it is for."""
 
     kind: str
     name: str
@@ -42,8 +43,8 @@ class Step:
 class Explanation:
     """What `app.explain(...)` found; print it to read it.
 
-    `route` is None where no route matches; `status` then says what is answered instead, and `allow` which methods
-    the path has.
+    `route` is None where no route matches; `status` then says what is answered instead, `allow` which methods the path
+    has, and `why` what to do about it.
     """
 
     method: str
@@ -54,14 +55,17 @@ class Explanation:
     why: str
     status: int | None = None
     allow: tuple[str, ...] = ()
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     neighbours: tuple[Neighbour, ...] = ()
     steps: tuple[Step, ...] = ()
-    limits: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __str__(self) -> str:
-        lines = [f"{self.method} {self.url}", f"  subdomain  {self.subdomain or 'none'}: {self.table}"]
-        lines.append(f"  route      {self.route or f'none, so {self.status}'}: {self.why}")
+        lines = [
+            f"{self.method} {self.url}",
+            f"  subdomain  {self.subdomain or 'none'}: {self.table}",
+            f"  route      {self.route or f'none, so {self.status}'}: {self.why}",
+        ]
         if self.allow:
             lines.append(f"  allow      {', '.join(self.allow)}")
         if self.params:
@@ -70,6 +74,16 @@ class Explanation:
         lines += [f"  {name:10} {value}" for name, value in self.limits.items()]
         lines += [f"  not        {each.method} {each.route}: {each.why_not}  {each.place}" for each in self.neighbours]
         return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the question was."""
+
+    method: str
+    url: str
+    path: str
+    raw_path: bytes
 
 
 def explain(wiring: Wiring, method: str, url: str) -> Explanation:
@@ -81,25 +95,28 @@ def explain(wiring: Wiring, method: str, url: str) -> Explanation:
         url: a whole URL, or a path.
     """
     parts = urlsplit(url)
-    raw_path = (parts.path or "/").encode()
-    path = unquote(parts.path or "/")
-    name = host_name(parts.netloc.rpartition("@")[2]) if parts.netloc else None
-    if wiring.hosts is not None and name is not None and name not in wiring.hosts:
-        return Explanation(method, url, None, "no table", None, f"the host {name!r} is not among App(hosts=...)", 400)
+    asked = _Asked(method, url, unquote(parts.path or "/"), (parts.path or "/").encode())
+    name = host_name(parts.netloc.rpartition("@")[2])
+    if wiring.hosts is not None and parts.netloc and name not in wiring.hosts:
+        why = f"the host of {url!r} is not among App(hosts=...)"
+        return Explanation(method, url, None, "no table", None, why, status=400)
     subdomain = subdomain_of(name, wiring.domain) if name is not None else None
-    chosen, tables = _tables(wiring, subdomain)
-    found = tables.routes.find(method, path, raw_path) or tables.routes.find(OTHER, path, raw_path)
-    if found is not None and hasattr(found[0], "wiring"):
+    table, tables = _tables(wiring, subdomain)
+    found = tables.find(method, asked.path, asked.raw_path)
+    if found is not None and isinstance(found[0], Island):
         return explain(found[0].wiring, method, url)
     entry = next((each for each in wiring.entries if found is not None and each.endpoint is found[0]), None)
-    neighbours = _neighbours(wiring, tables, path, raw_path, entry)
+    neighbours = _neighbours(wiring, tables, asked, entry)
     if found is None or entry is None:
-        return _unmatched(tables, method, url, subdomain, chosen, path, raw_path, neighbours)
+        status, why, allow = _answer(wiring, tables, asked)
+        return Explanation(
+            method, url, subdomain, table, None, why, status=status, allow=tuple(allow), neighbours=neighbours
+        )
     return Explanation(
         method=method,
         url=url,
         subdomain=subdomain,
-        table=chosen,
+        table=table,
         route=entry.pattern.text,
         why=_why(entry),
         params=found[1],
@@ -127,46 +144,40 @@ def _why(entry: Entry) -> str:
 
 
 def _steps(entry: Entry) -> tuple[Step, ...]:
-    before = [Step("BEFORE", name_of(hook.function), place_of(hook.function), hook.pattern.text) for hook in entry.before]
-    handler = Step("HANDLER", name_of(entry.route.function), place_of(entry.route.function), entry.pattern.text)
-    after = [Step("AFTER", name_of(hook.function), place_of(hook.function), hook.pattern.text) for hook in entry.after]
-    return (*before, handler, *after)
+    route = entry.route
+    return (
+        *(Step("BEFORE", name_of(hook.function), place_of(hook.function), hook.pattern.text) for hook in entry.before),
+        Step("HANDLER", name_of(route.function), place_of(route.function), entry.pattern.text),
+        *(Step("AFTER", name_of(hook.function), place_of(hook.function), hook.pattern.text) for hook in entry.after),
+    )
 
 
-def _neighbours(
-    wiring: Wiring, tables: Tables, path: str, raw_path: bytes, chosen: Entry | None
-) -> tuple[Neighbour, ...]:
-    by_endpoint = {id(each.endpoint): each for each in wiring.entries}
+def _neighbours(wiring: Wiring, tables: Tables, asked: _Asked, chosen: Entry | None) -> tuple[Neighbour, ...]:
+    entries = {id(each.endpoint): each for each in wiring.entries}
     neighbours: list[Neighbour] = []
-    for candidate in tables.routes.candidates(path, raw_path):
-        entry = by_endpoint.get(id(candidate.target))
-        if entry is None or entry is chosen or candidate.method in ("HEAD", OTHER):
-            continue
-        why_not = candidate.why_not or (f"it is for {candidate.method}" if chosen is None or candidate.method != chosen.method else "")
-        neighbours.append(Neighbour(candidate.method, candidate.pattern.text, entry.route.place, why_not))
+    told = [] if chosen is None else [chosen.route]
+    candidates = tables.routes.candidates(asked.path, asked.raw_path)
+    for candidate in (*candidates, *tables.sockets.candidates(asked.path, asked.raw_path)):
+        entry = entries.get(id(candidate.target))
+        # HEAD comes with GET, and what app.HTTP registers is there once for every method: each route is told once.
+        if entry is not None and entry.route not in told:
+            told.append(entry.route)
+            why_not = candidate.why_not or f"it is for {entry.route.method}"
+            method = entry.route.method or "HTTP"
+            neighbours.append(Neighbour(method, candidate.pattern.text, entry.route.place, why_not))
     return tuple(neighbours)
 
 
-def _unmatched(
-    tables: Tables,
-    method: str,
-    url: str,
-    subdomain: str | None,
-    chosen: str,
-    path: str,
-    raw_path: bytes,
-    neighbours: tuple[Neighbour, ...],
-) -> Explanation:
-    methods = sorted({each for each in tables.routes.methods(path, raw_path) if each not in (OTHER, SOCKET)})
-    if method == SOCKET:
-        status, why, methods = 403, "no WebSocket route has this path", []
-    elif methods and method == "OPTIONS":
-        status, why = 204, "OPTIONS is answered with the methods there are"
-    elif methods:
-        status, why = 405, f"the path is there, and not for {method}"
-    else:
-        status, why = 404, "no route matches the path"
-    allow = tuple(sorted({*methods, "OPTIONS"})) if methods else ()
-    return Explanation(
-        method, url, subdomain, chosen, None, why, status=status, allow=allow, neighbours=neighbours
-    )
+def _answer(wiring: Wiring, tables: Tables, asked: _Asked) -> tuple[int, str, list[str]]:
+    """Status, reason and Allow of what is answered where no route matched."""
+    if asked.method == SOCKET:
+        return 404, "no WebSocket route has this path; servers without denial responses make it a 403", []
+    allow = tables.methods(asked.method, asked.path, asked.raw_path)
+    if allow and asked.method == "OPTIONS":
+        return 204, "OPTIONS is answered with the methods there are", allow
+    if allow:
+        return 405, f"the path is there, and not for {asked.method}", allow
+    toggled = wiring.toggled(tables, asked.path, asked.raw_path)
+    if toggled is not None:
+        return 307, f"there is a route for {toggled!r}, and App(slashes='redirect') leads there", []
+    return 404, "no route matches the path", []

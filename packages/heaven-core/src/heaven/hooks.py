@@ -36,10 +36,9 @@ class Hook:
         """Whether it runs for a route: by subdomain, method and pattern."""
         if self.subdomain not in (EVERY, subdomain):
             return False
-        if self.methods is not None and method not in self.methods:
-            # HEAD is answered by the GET route, so what guards GET guards it too.
-            return False if method != "HEAD" else "GET" in self.methods and _overlaps(self.pattern, route)
-        return _overlaps(self.pattern, route)
+        # HEAD is answered by the GET route, so what guards GET guards it too.
+        asked = {method, "GET"} if method == "HEAD" else {method}
+        return (self.methods is None or not asked.isdisjoint(self.methods)) and _overlaps(self.pattern, route)
 
 
 def _overlaps(hook: Pattern, route: Pattern) -> bool:
@@ -59,8 +58,10 @@ def _same(hook: Segment, route: Segment) -> bool:
 
 
 def _broadness(hook: Hook) -> tuple[int, ...]:
-    """Sorts the broadest pattern first: a star before a parameter before a literal, an exact end last of all."""
-    return (*(2 if s.converter is None else 1 for s in hook.pattern.segments), 3 if hook.pattern.rest is None else 0)
+    """Sorts the broadest pattern first: a star, any text, text of a type, a literal, an exact end."""
+    kinds = (segment.converter.name if segment.converter is not None else None for segment in hook.pattern.segments)
+    end = 4 if hook.pattern.rest is None else 0
+    return (*(3 if kind is None else 1 if kind == "str" else 2 for kind in kinds), end)
 
 
 def arrange(

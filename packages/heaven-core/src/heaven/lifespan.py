@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -42,16 +43,20 @@ class Lifespan:
         await receive()
         try:
             await self.start()
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if _is_cancelled(error):
+                raise
             log.exception("startup failed", exc_info=error)
-            await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
+            await send({"type": "lifespan.startup.failed", "message": _told(error)})
             return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        failures = await self.stop()
+        try:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        finally:
+            # Also when the server cancels the lifespan in place of saying that it ends.
+            failures = await self.stop()
         if failures:
-            message = "; ".join(f"{type(error).__name__}: {error}" for error in failures)
-            await send({"type": "lifespan.shutdown.failed", "message": message})
+            await send({"type": "lifespan.shutdown.failed", "message": "; ".join(map(_told, failures))})
         else:
             await send({"type": "lifespan.shutdown.complete"})
 
@@ -74,17 +79,24 @@ class Lifespan:
             await self.stop()
             raise
 
-    async def stop(self) -> list[Exception]:
+    async def stop(self) -> list[BaseException]:
         """Undo everything that started, in reverse, and give back what failed on the way; every step runs."""
         self._app.stopping.set()
-        failures: list[Exception] = []
+        failures: list[BaseException] = []
+        cancelled: BaseException | None = None
         while self._undo:
             undo = self._undo.pop()
             try:
                 await undo.step()
-            except Exception as error:
-                log.exception("shutdown: %s failed", undo.what, exc_info=error)
-                failures.append(error)
+            except (Exception, asyncio.CancelledError) as error:
+                if _is_cancelled(error):
+                    cancelled = error
+                else:
+                    # A step that waits for a task it cancelled fails with that task's CancelledError.
+                    log.exception("shutdown: %s failed", undo.what, exc_info=error)
+                    failures.append(error)
+        if cancelled is not None:
+            raise cancelled
         return failures
 
     async def _start_app(self, app: App) -> None:
@@ -130,6 +142,16 @@ def family(app: App) -> Iterator[App | Foreign]:
         yield each
         if not isinstance(each, Foreign):
             waiting[:0] = [mount.child for mount in each.written.mounts]
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether an error is that the running task is cancelled, and not that something it waited for was."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _calling(function: Callable[[App], Awaitable[object]], app: App) -> Callable[[], Awaitable[object]]:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from heaven.endpoint import Endpoint
 from heaven.errors import HTTPError, NotFound
 from heaven.problems import render
+from heaven.websocket_endpoint import SocketEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from heaven.response import Response
     from heaven.site import Site
     from heaven.types import Message, Receive, Scope, Send
+
+_ACCEPT = frozenset((b"accept", b"Accept", b"ACCEPT"))
+
+_IN_QUERIES = "%/:=&?~+!$,;'@()*[]"
 
 
 class Missing:
@@ -46,7 +51,7 @@ class Missing:
         # PERF: nobody replaced this answer, so it is the same each time: 0.4 of the time that making it takes.
         if self._start is not None and scope["method"] != "HEAD":
             for name, value in scope["headers"]:
-                if name == b"accept" and b"html" in value:
+                if name in _ACCEPT and b"html" in value:
                     break
             else:
                 await send({**self._start, "headers": [*self._start["headers"]]})
@@ -56,7 +61,7 @@ class Missing:
 
     async def not_allowed(self, methods: Sequence[str], scope: Scope, receive: Receive, send: Send) -> None:
         """Answer OPTIONS with the methods there are, and every other method with 405 (RFC 9110 9.3.7, 15.5.6)."""
-        allow = ", ".join(sorted({*methods, "OPTIONS"}))
+        allow = ", ".join(methods)
         if scope["method"] == "OPTIONS":
             await self._end(scope, receive, send, 204, {"allow": allow})
         else:
@@ -66,16 +71,21 @@ class Missing:
         """Send the client to the same path with its slash put right (RFC 9110 15.4.8); the query comes along."""
         root: str = (scope.get("root_path") or "").rstrip("/")
         query: bytes = scope.get("query_string", b"")
-        location = quote(root + path, safe="/:@!$&'()*+,;=~") + (f"?{query.decode('latin-1')}" if query else "")
+        # Quoted, though well-formed already: a server that lets a line end through must not make this a 500.
+        location = quote(root + path, safe="/:@!$&'()*+,;=~") + (f"?{quote(query, safe=_IN_QUERIES)}" if query else "")
         await self._end(scope, receive, send, 307, {"location": location})
 
     async def refuse(self, error: HTTPError, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with an error, as `ON(status, ...)` would have it."""
+        """Answer with an error, as `ON(status, ...)` would have it; a WebSocket is refused with it."""
 
-        async def fail(_req: Request, _res: Response, _ctx: Context) -> Any:
+        async def fail(_req: Request, _res: Any, _ctx: Context) -> Any:
             raise error
 
-        await self._run(fail, scope, receive, send)
+        if scope["type"] == "websocket":
+            endpoint = SocketEndpoint(self._site, fail, recovery=self._recovery)
+            await endpoint.run(scope, receive, send, {})
+        else:
+            await self._run(fail, scope, receive, send)
 
     async def _end(self, scope: Scope, receive: Receive, send: Send, status: int, headers: dict[str, str]) -> None:
         async def end(_req: Request, res: Response, _ctx: Context) -> None:
@@ -85,5 +95,5 @@ class Missing:
 
     async def _run(self, handler: Any, scope: Scope, receive: Receive, send: Send) -> None:
         # The body is nobody's, so it is not read: as far as the endpoint knows, the method has none.
-        endpoint = Endpoint(self._site, handler, recovery=self._recovery, method="HEAD" if scope["method"] == "HEAD" else "")
-        await endpoint.run(scope, receive, send, {})
+        method = "HEAD" if scope["method"] == "HEAD" else ""
+        await Endpoint(self._site, handler, recovery=self._recovery, method=method).run(scope, receive, send, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from heaven.errors import RegistrationError
 from heaven.hosts import AllowedHosts, host_name
 from heaven.proxies import TrustedProxies
+from heaven.registrations import checked_limit
 from heaven.types import Slashes
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def checked_app_options(
     debug: bool,
     lifespan: Callable[[App], AbstractAsyncContextManager[Any]] | None,
     monitor: float | None,
+    place: str,
 ) -> AppOptions:
     """The options as they are used.
 
@@ -45,16 +48,21 @@ def checked_app_options(
         RegistrationError: one can't work; the message names it and what it takes.
     """
     if slashes not in get_args(Slashes):
-        raise RegistrationError(f"App got slashes={slashes!r}, and takes {', '.join(map(repr, get_args(Slashes)))}")
+        known = ", ".join(map(repr, get_args(Slashes)))
+        raise RegistrationError(f"App at {place} got slashes={slashes!r}, and takes {known}")
     if domain is not None and host_name(domain) != domain.lower():
-        raise RegistrationError(f"App got domain={domain!r}; give a name such as 'shop.co.uk', without scheme and port")
-    if monitor is not None and monitor <= 0:
-        raise RegistrationError(f"App got monitor={monitor!r}; give the seconds that the event loop may be held, such as 0.1")
-    if lifespan is not None and not callable(lifespan):
-        raise RegistrationError(f"App got lifespan={lifespan!r}; give an async context manager function that takes the app")
+        raise RegistrationError(
+            f"App at {place} got domain={domain!r}; give a name such as 'shop.co.uk', without scheme and port"
+        )
+    checked_limit("monitor", monitor, "App", place)
+    if lifespan is not None and not _makes_a_context(lifespan):
+        raise RegistrationError(
+            f"App at {place} got lifespan={lifespan!r}; give a function that takes the app, "
+            "decorated with contextlib.asynccontextmanager"
+        )
     for option, value in (("hosts", hosts), ("trusted_proxies", trusted_proxies)):
         if isinstance(value, str):
-            raise RegistrationError(f"App got {option}={value!r}; give a list, as in [{value!r}]")
+            raise RegistrationError(f"App at {place} got {option}={value!r}; give a list, as in [{value!r}]")
     return AppOptions(
         domain=domain.lower() if domain is not None else None,
         hosts=AllowedHosts(hosts) if hosts is not None else None,
@@ -64,3 +72,8 @@ def checked_app_options(
         lifespan=lifespan,
         monitor=monitor,
     )
+
+
+def _makes_a_context(function: object) -> bool:
+    """Whether it may be an async context manager function; an undecorated generator function is none yet."""
+    return callable(function) and not inspect.isasyncgenfunction(function)

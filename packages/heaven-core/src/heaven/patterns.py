@@ -22,6 +22,8 @@ from heaven.errors import NoSuchURL, RegistrationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from heaven.types import Slashes
+
 _NEVER = re.compile(r"[\s\x00-\x1f\x7f-\x9f#\\<>{}]")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 _SAFE = "!$&'()*+,;=:@-._~"  # RFC 3986 3.3: what a path segment may hold as it is
@@ -92,6 +94,19 @@ class Pattern:
             True
         """
         return not self.names
+
+    def shape(self, slashes: Slashes) -> tuple[object, ...]:
+        """What two patterns have in common that match the same paths: literals and types, whatever the names.
+
+        Args:
+            slashes: whether a slash at the end makes another path.
+
+        Example:
+            >>> parse_pattern("/users/:id/").shape("ignore") == parse_pattern("/users/:name").shape("ignore")
+            True
+        """
+        slash = self.trailing_slash and slashes != "ignore"
+        return (*(segment.converter or segment.text for segment in self.segments), self.rest is not None, slash)
 
     def path(self, params: Mapping[str, Any]) -> str:
         """The URL path for these parameters, percent-encoded (RFC 3986 3.3); it begins with exactly one slash.

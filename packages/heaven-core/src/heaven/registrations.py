@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from heaven.errors import RegistrationError
@@ -25,6 +25,9 @@ SOCKET = "WEBSOCKET"
 """Stands for a WebSocket handshake where methods are named."""
 
 DEFAULT_BODY_SIZE = 1_048_576
+
+DUPLICATE = "leave one out, or tell them apart by a type, as in ':id:int'"
+"""What to do about two routes that are the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,15 +78,6 @@ class Wrap:
     place: str
 
 
-def shape_of(pattern: Pattern, slashes: Slashes) -> tuple[object, ...]:
-    """What makes two patterns the same to a request: literals and types at the same places, whatever their names."""
-    return (
-        *(segment.text if segment.converter is None else segment.converter for segment in pattern.segments),
-        pattern.rest is not None,
-        pattern.trailing_slash and slashes != "ignore",
-    )
-
-
 def below(prefix: str, pattern: Pattern, *, hints: bool = True) -> Pattern:
     """The pattern as it is below a prefix: `/:id` below `/orders` is `/orders/:id`."""
     query = "&".join(f"{hint.name}:{hint.converter.name}" for hint in pattern.hints) if hints else ""
@@ -91,8 +85,32 @@ def below(prefix: str, pattern: Pattern, *, hints: bool = True) -> Pattern:
     return parse_pattern(text + (f"?{query}" if query else ""))
 
 
-def checked_methods(methods: str | Sequence[str] | None, role: str) -> frozenset[str] | None:
-    """The methods that a hook is limited to, in capitals.
+def everything_below(prefix: str, slashes: Slashes) -> tuple[str, ...]:
+    """The patterns that take a prefix and all that is below it, in as many as it needs.
+
+    Example:
+        >>> everything_below("/blog", "ignore"), everything_below("", "strict")
+        (('/blog', '/blog/*'), ('/', '/*'))
+    """
+    if not prefix:
+        return ("/", "/*")
+    return (prefix, f"{prefix}/*") if slashes == "ignore" else (prefix, f"{prefix}/", f"{prefix}/*")
+
+
+def checked_pattern(url: str, role: str, place: str) -> Pattern:
+    """A URL, read; what is wrong with it is told with the place it was written at.
+
+    Raises:
+        RegistrationError: it can't work.
+    """
+    try:
+        return parse_pattern(url)
+    except RegistrationError as error:
+        raise RegistrationError(f"{role} at {place}: {error}") from None
+
+
+def checked_methods(methods: str | Sequence[str] | None, role: str, place: str) -> frozenset[str] | None:
+    """The methods that a hook is limited to, None where it is not.
 
     Raises:
         RegistrationError: there is none, or one that no standard knows.
@@ -100,38 +118,75 @@ def checked_methods(methods: str | Sequence[str] | None, role: str) -> frozenset
     if methods is None:
         return None
     chosen = frozenset([methods] if isinstance(methods, str) else methods)
-    unknown = sorted(chosen.difference(METHODS, (SOCKET,)))
-    if unknown or not chosen:
-        raise RegistrationError(f"{role} got methods={methods!r}; give some of {', '.join((*METHODS, SOCKET))}, or leave it out")
+    if not chosen or chosen.difference(METHODS, (SOCKET,)):
+        known = ", ".join((*METHODS, SOCKET))
+        raise RegistrationError(f"{role} at {place} got methods={methods!r}; give some of {known}, or leave it out")
     return chosen
 
 
-def checked_prefix(prefix: str) -> str:
-    """A mount's prefix without its last slash.
+def checked_prefix(prefix: str, role: str, place: str) -> str:
+    """A prefix without its last slash.
 
     Raises:
         RegistrationError: it is no path, has query hints or ends with a wildcard.
     """
     if prefix in ("", "/"):
         return ""
-    pattern = parse_pattern(prefix)
+    pattern = checked_pattern(prefix, role, place)
     if pattern.rest is not None or pattern.hints:
-        raise RegistrationError(f"mount got the prefix {prefix!r}; leave out the wildcard and query, as in '/blog'")
+        raise RegistrationError(
+            f"{role} at {place} got the prefix {prefix!r}; leave out the wildcard and query, as in '/blog'"
+        )
     return pattern.text.rstrip("/")
 
 
-def checked_subdomain(subdomain: str | None) -> str | None:
+def checked_subdomain(subdomain: object, role: str, place: str) -> str | None:
     """A subdomain in lower case: labels, or "*" for those that no route names.
 
     Raises:
         RegistrationError: it can't be the beginning of a host's name.
     """
-    if subdomain is None or subdomain == "*":
-        return subdomain
-    name = subdomain.lower()
-    if not name or not all(label.replace("-", "").isalnum() and label.isascii() for label in name.split(".")):
-        raise RegistrationError(f"got the subdomain {subdomain!r}; give labels such as 'api' or 'eu.api', or '*'")
+    if subdomain is None:
+        return None
+    name = subdomain.lower() if isinstance(subdomain, str) else ""
+    if name == "*":
+        return name
+    if not all(label.replace("-", "").isalnum() and label.isascii() for label in name.split(".")):
+        raise RegistrationError(
+            f"{role} at {place} got the subdomain {subdomain!r}; give labels such as 'api' or 'eu.api', or '*'"
+        )
     return name
+
+
+def checked_limit(name: str, value: float | None, role: str, place: str, *, whole: bool = False) -> None:
+    """Refuse a limit that is no number above 0.
+
+    Raises:
+        RegistrationError: it is another thing; `whole` wants an int.
+    """
+    kinds = (int,) if whole else (int, float)
+    if value is not None and (type(value) not in kinds or not value > 0):
+        what = "a whole number" if whole else "a number"
+        raise RegistrationError(f"{role} at {place} got {name}={value!r}; give {what} above 0, or None for no limit")
+
+
+def checked_origins(origins: Sequence[str] | None, role: str, place: str) -> frozenset[str] | None:
+    """Origins as browsers send them: scheme, host and port, nothing behind (RFC 6454 6.2); None for all.
+
+    Raises:
+        RegistrationError: they are no list, or one of them has a path, or no scheme.
+    """
+    if origins is None:
+        return None
+    if isinstance(origins, str):
+        raise RegistrationError(f"{role} at {place} got origins={origins!r}; give a list, as in [{origins!r}]")
+    for origin in origins:
+        scheme, _, rest = origin.partition("://")
+        if origin != "*" and (not scheme or not rest or "/" in rest or "*" in rest):
+            raise RegistrationError(
+                f"{role} at {place} got the origin {origin!r}; write 'https://shop.test', without a path"
+            )
+    return frozenset(origin.lower() for origin in origins)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,17 +197,19 @@ class Event:
     place: str
 
 
-@dataclass(slots=True, eq=False)
 class Written:
-    """All that one application was told; only the application itself adds to it."""
+    """All that one application was told; only the application itself adds to it.
 
-    routes: list[Route] = field(default_factory=list)
-    hooks: list[Hook] = field(default_factory=list)
-    mounts: list[Mount] = field(default_factory=list)
-    wraps: list[Wrap] = field(default_factory=list)
-    rescues: dict[int | type[BaseException], Rescue] = field(default_factory=dict)
-    startup: list[Event] = field(default_factory=list)
-    shutdown: list[Event] = field(default_factory=list)
-    daemons: list[tuple[Callable[..., Any], float, str]] = field(default_factory=list)
-    claimed: dict[tuple[object, ...], Route] = field(default_factory=dict)
-    """The place of each route, so that the second one at a place is refused when it is said."""
+    `claimed` has the place of each route, so that a second one at a place is refused when it is said.
+    """
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+        self.hooks: list[Hook] = []
+        self.mounts: list[Mount] = []
+        self.wraps: list[Wrap] = []
+        self.rescues: dict[int | type[BaseException], Rescue] = {}
+        self.startup: list[Event] = []
+        self.shutdown: list[Event] = []
+        self.daemons: list[tuple[Callable[..., Any], float, str]] = []
+        self.claimed: dict[tuple[object, ...], Route] = {}

@@ -40,8 +40,16 @@ class Key(Generic[T]):
 
 
 def name_of(key: str | Key[Any]) -> str:
-    """The name that a key, or a plain string, stands for."""
-    return key if isinstance(key, str) else key.name
+    """The name that a key, or a plain string, stands for.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(key, str):
+        return key
+    if isinstance(key, Key):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return key.name
+    raise TypeError(f"what is kept has a name, a str or a Key, and {key!r} is neither")
 
 
 class Store:
@@ -102,7 +110,7 @@ class Store:
         return len(self._values)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str | Key) and name_of(key) in self._values
+        return (key.name if isinstance(key, Key) else key) in self._values
 
     def __repr__(self) -> str:
         # Values may hold secrets (a connection's password), so only names are shown.
@@ -113,5 +121,6 @@ def missing(name: str, known: Any, verb: str) -> str:
     """The words for a name that isn't there: what was asked, and what comes near it."""
     names = [str(key) for key in known]
     near = get_close_matches(name, names, n=3)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(sorted(names)) or 'nothing'}"
-    return f"nothing {verb} as {name!r}; {hint}"
+    if near:
+        return f"nothing {verb} as {name!r}; did you mean {' or '.join(map(repr, near))}?"
+    return f"nothing {verb} as {name!r}; known: {', '.join(sorted(names)) or 'nothing'}"

@@ -158,7 +158,7 @@ class RouteTable(Generic[T]):
             heaven.errors.RegistrationError: GET '/users/:name' matches the same paths as '/users/:id', which is \
 registered already: drop one, or tell them apart by a literal or a type
         """
-        shape = (method, self._shape(pattern))
+        shape = (method, pattern.shape(self._slashes))
         twin = self._shapes.get(shape)
         if twin is not None:
             raise RegistrationError(
@@ -253,11 +253,6 @@ registered already: drop one, or tell them apart by a literal or a type
         """
         segments = _split_encoded(path, raw_path) or path.split("/")
         return rank_candidates(self._routes, [] if path in ("", "/") else segments[1:], self._slashes)
-
-    def _shape(self, pattern: Pattern) -> tuple[object, ...]:
-        """What two patterns have in common when they match the same paths."""
-        slash = pattern.trailing_slash and self._slashes != "ignore"
-        return (*(segment.converter or segment.text for segment in pattern.segments), pattern.rest is not None, slash)
 
     def _insert(self, method: str, pattern: Pattern, target: T) -> None:
         static = self.static.setdefault(method, {})

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, Unpack, ove
 
 from heaven.callables import awaitable, resolve, said_at
 from heaven.errors import RegistrationError
-from heaven.patterns import parse_pattern
-from heaven.registrations import SOCKET, Options, Route, checked_subdomain
+from heaven.registrations import (
+    SOCKET,
+    Options,
+    Route,
+    checked_limit,
+    checked_origins,
+    checked_pattern,
+    checked_subdomain,
+)
 from heaven.validation import TypedBody
 
 if TYPE_CHECKING:
@@ -66,7 +73,7 @@ class Verb:
 
     def __init__(self, method: str | None) -> None:
         self.method = method
-        self.__doc__ = f"Register a handler for {method or 'every method'}: `app.{method or 'HTTP'}(url, handler, **options)`."
+        self.__doc__ = f"Register a handler for {method or 'every method'}: `app.{method or 'HTTP'}(url, handler)`."
 
     def __get__(self, registrar: Registrar, owner: object = None) -> BoundVerb:
         return BoundVerb(self.method, registrar)
@@ -110,7 +117,11 @@ class BoundVerb:
         """
         place = said_at()
         if handler is None:
-            return lambda function: self._register(url, function, options, place)
+
+            def decorate(function: Any) -> Any:
+                return self._register(url, function, options, place)
+
+            return decorate
         self._register(url, handler, options, place)
         return None if isinstance(handler, str) else handler
 
@@ -118,15 +129,16 @@ class BoundVerb:
         role = f"{self._method or 'HTTP'} {url}"
         function = resolve(handler, role, place)
         registrar = self._registrar
-        subdomain = checked_subdomain(options.pop("subdomain", None)) or registrar.default_subdomain
+        rest = {name: value for name, value in options.items() if name != "subdomain"}
+        subdomain = checked_subdomain(options.get("subdomain"), role, place) or registrar.default_subdomain
         registrar.register(
             Route(
                 method=self._method,
-                pattern=_pattern(url, role, place),
+                pattern=checked_pattern(url, role, place),
                 function=function,
                 call=awaitable(function, 3, role, place),
                 subdomain=subdomain,
-                options=checked_options(registrar.defaults, options, role, place),
+                options=checked_options(registrar.defaults, rest, role, place),
                 place=place,
             )
         )
@@ -172,6 +184,16 @@ class BoundSocketVerb:
     def __call__(
         self,
         url: str,
+        handler: str,
+        *,
+        subdomain: str | None = None,
+        name: str | None = None,
+        origins: Sequence[str] | None = None,
+    ) -> None: ...
+    @overload
+    def __call__(
+        self,
+        url: str,
         handler: None = None,
         *,
         subdomain: str | None = None,
@@ -191,7 +213,7 @@ class BoundSocketVerb:
 
         Args:
             url: the pattern.
-            handler: a function, or a dotted name of one; without it this is a decorator.
+            handler: `async def handler(req, ws, ctx)`, or a dotted name of one; without it this is a decorator.
             subdomain: limits the match to hosts of this subdomain.
             name: the name for `app.url_for`.
             origins: the Origins whose pages may connect, such as `["https://shop.test"]`; others get a 403.
@@ -201,23 +223,27 @@ class BoundSocketVerb:
         """
         place = said_at()
         if handler is None:
-            return lambda function: self(url, function, subdomain=subdomain, name=name, origins=origins)
+
+            def decorate(function: Any) -> Any:
+                return self(url, function, subdomain=subdomain, name=name, origins=origins)
+
+            return decorate
         role = f"WS {url}"
         function = resolve(handler, role, place)
         registrar = self._registrar
-        allowed = checked_origins(origins, role, place) if origins is not None else registrar.defaults.origins
+        allowed = checked_origins(origins, role, place) or registrar.defaults.origins
         registrar.register(
             Route(
                 method=SOCKET,
-                pattern=_pattern(url, role, place),
+                pattern=checked_pattern(url, role, place),
                 function=function,
                 call=awaitable(function, 3, role, place),
-                subdomain=checked_subdomain(subdomain) or registrar.default_subdomain,
+                subdomain=checked_subdomain(subdomain, role, place) or registrar.default_subdomain,
                 options=replace(registrar.defaults, name=name, origins=allowed),
                 place=place,
             )
         )
-        return handler
+        return None if isinstance(handler, str) else handler
 
 
 class Verbs:
@@ -237,13 +263,6 @@ class Verbs:
     WS = SocketVerb()
 
 
-def _pattern(url: str, role: str, place: str) -> Any:
-    try:
-        return parse_pattern(url)
-    except RegistrationError as error:
-        raise RegistrationError(f"{role} at {place}: {error}") from None
-
-
 def checked_options(defaults: Options, given: dict[str, Any], role: str, place: str) -> Options:
     """A route's options, the defaults where it is silent.
 
@@ -258,28 +277,27 @@ def checked_options(defaults: Options, given: dict[str, Any], role: str, place: 
     stream = chosen.get("stream", False)
     if chosen.get("expects") is not None:
         if stream:
-            raise RegistrationError(f"{role} at {place} has expects= and stream=True; a body is read whole or in pieces, not both")
-        chosen["expects"] = TypedBody(chosen["expects"])
+            raise RegistrationError(
+                f"{role} at {place} has expects= and stream=True; a body is read whole or in pieces, not both"
+            )
+        chosen["expects"] = _typed_body(chosen["expects"], role, place)
+    if stream and chosen.get("cancel_on_disconnect"):
+        raise RegistrationError(
+            f"{role} at {place} has stream=True and cancel_on_disconnect=True; both would read the body, "
+            "and req.stream() raises ClientDisconnected by itself, so leave cancel_on_disconnect out"
+        )
     if stream and "max_body_size" not in chosen:
         chosen["max_body_size"] = None
-    for name, kinds in (("max_body_size", int), ("timeout", int | float)):
-        value = chosen.get(name)
-        if value is not None and (not isinstance(value, kinds) or value <= 0):
-            raise RegistrationError(f"{role} at {place} got {name}={value!r}; give a number above 0, or None for no limit")
+    checked_limit("max_body_size", chosen.get("max_body_size"), role, place, whole=True)
+    checked_limit("timeout", chosen.get("timeout"), role, place)
     return replace(defaults, **chosen)
 
 
-def checked_origins(origins: Sequence[str], role: str, place: str) -> frozenset[str]:
-    """Origins as browsers send them: scheme, host and port, nothing behind (RFC 6454 6.2).
-
-    Raises:
-        RegistrationError: one has a path, or no scheme.
-    """
-    for origin in origins:
-        scheme, separator, rest = origin.partition("://")
-        if origin != "*" and (not separator or not scheme or not rest or "/" in rest or "*" in rest):
-            raise RegistrationError(f"{role} at {place} got the origin {origin!r}; write 'https://shop.test', without a path")
-    return frozenset(origin.lower() for origin in origins)
+def _typed_body(annotation: Any, role: str, place: str) -> TypedBody:
+    try:
+        return TypedBody(annotation)
+    except RegistrationError as error:
+        raise RegistrationError(f"{role} at {place}: {error}") from error
 
 
 __all__ = ["BoundSocketVerb", "BoundVerb", "Registrar", "RouteOptions", "SocketVerb", "Verb", "Verbs"]

@@ -40,10 +40,10 @@ class SocketEndpoint:
         site: Site,
         handler: AsyncFunction,
         *,
-        before: tuple[AsyncFunction, ...],
-        after: tuple[AsyncFunction, ...],
+        before: tuple[AsyncFunction, ...] = (),
+        after: tuple[AsyncFunction, ...] = (),
         recovery: Recovery,
-        origins: frozenset[str] | None,
+        origins: frozenset[str] | None = None,
     ) -> None:
         self._site = site
         self._handler = handler
@@ -64,19 +64,23 @@ class SocketEndpoint:
             after = self._after
             for hook in self._before:
                 await hook(req, res, ctx)
+            if self._site.hints:
+                _ = req.queries
             await self._handler(req, ws, ctx)
         except WebSocketDisconnected:
             res.outcome = "disconnected"
         except Abort:
             res.outcome = "aborted"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             await self._fail(error, req, ws, res, ctx)
         except asyncio.CancelledError:
             res.outcome = "cancelled"
             await self._unwind(after, req, res, ctx)
             raise
-        await self._end(ws, res)
-        await self._unwind(after, req, res, ctx)
+        try:
+            await self._end(ws, req, res)
+        finally:
+            await self._unwind(after, req, res, ctx)
 
     def _check_origin(self, req: Request) -> None:
         """Refuse pages of other sites, which a browser lets connect with this site's cookies (RFC 6455 10.2)."""
@@ -93,21 +97,26 @@ class SocketEndpoint:
         else:
             await self._recovery.answer(error, req, res, ctx)
 
-    async def _end(self, ws: WebSocket, res: Response) -> None:
+    async def _end(self, ws: WebSocket, req: Request, res: Response) -> None:
         """Leave no connection without an end: what was not accepted is refused, what is open is closed."""
         try:
             if not ws.accepted:
                 if not ws.closed and res.outcome != "disconnected":
-                    await self._deny(ws, res)
+                    await self._deny(ws, req, res)
             elif not ws.closed:
                 await ws.close(1011 if res.outcome == "failed" else 1000)
         except (OSError, WebSocketDisconnected):
             res.outcome = "disconnected"
 
-    async def _deny(self, ws: WebSocket, res: Response) -> None:
+    async def _deny(self, ws: WebSocket, req: Request, res: Response) -> None:
         if res.outcome == "ok":
             res.out(403, None)  # the handler returned without a word
-        start, content = messages(res)
+        try:
+            start, content = messages(res)
+        except Exception:
+            log.exception("the refusal of WebSocket %r can't be sent", req.scope["path"])
+            res.restart()
+            start, content = messages(res.out(500))
         await ws.deny(start["status"], content["body"], headers=start["headers"])
 
     async def _unwind(self, after: tuple[AsyncFunction, ...], req: Request, res: Response, ctx: Context) -> None:
@@ -116,5 +125,5 @@ class SocketEndpoint:
                 await hook(req, res, ctx)
             except Abort:
                 res.outcome = "aborted"
-            except Exception as error:
-                log.error("an AFTER hook of WebSocket %r failed", req.scope["path"], exc_info=error)
+            except Exception:
+                log.exception("an AFTER hook of WebSocket %r failed", req.scope["path"])

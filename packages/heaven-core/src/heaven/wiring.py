@@ -184,6 +184,18 @@ class Wiring:
         return names[name].path(params)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Island:
+    """A child with middleware of its own, which has to see all that comes below its prefix: it has its own wiring."""
+
+    wiring: Wiring
+    enter: ASGIApp
+
+    def run(self, scope: Scope, receive: Receive, send: Send, params: dict[str, Any]) -> Awaitable[None]:  # noqa: ARG002
+        """Hand a request over; the child's own wiring finds its route again."""
+        return self.enter(scope, receive, send)
+
+
 def _raw_below_root(scope: Scope, raw_path: bytes | None) -> bytes | None:
     """The raw path without the segments of `root_path`, where `path` has them as well."""
     root: str = (scope.get("root_path") or "").rstrip("/")
