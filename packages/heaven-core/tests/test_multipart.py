@@ -478,7 +478,7 @@ async def test_class_8_control() -> None:
         (b"\r\n", b"a" * 1000, {400}),
         (b"--x", b" " * 1000, {400}),
         (b"--x", b"-" * 1000, {200}),
-        (field("a")[:-2] + b"\r\n--x", b" " * 1000, {400}),
+        (field("a")[:-2] + b"\r\n--x", b" " * 1000, {400, 413}),
     ],
 )
 async def test_class_10_headers_and_preamble(before: bytes, chunk: bytes, allowed: set[int]) -> None:
@@ -491,7 +491,7 @@ async def test_class_10_headers_and_preamble(before: bytes, chunk: bytes, allowe
 
 async def growth(seconds: Callable[[int], Awaitable[float]], size: int) -> float:
     """How much longer ten times as much takes: 10 where time is linear, 100 where it is quadratic."""
-    small = min([await seconds(size) for _ in range(3)])
+    small = max(0.002, min([await seconds(size) for _ in range(3)]))
     return min([await seconds(10 * size) for _ in range(2)]) / small
 
 
