@@ -30,6 +30,7 @@ IMMUTABLE: Final = "public, max-age=31536000, immutable"
 """For files whose name changes with their content (RFC 8246)."""
 
 _QUERY: Final = "%/:=&?~+!$,;'@()*[]"  # what a query may hold as it is
+_MOST_CODINGS: Final = 100
 _VARIANTS: Final = (("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz"))
 
 
@@ -175,10 +176,10 @@ def _is_file(path: Path) -> bool:
 
 
 def _accepted(accept_encoding: str) -> frozenset[str]:
-    """The codings a client can read (RFC 9110 12.5.3); `*` stands for those it doesn't name."""
+    """The codings a client can read (RFC 9110 12.5.3), of the first 100; `*` stands for those it doesn't name."""
     accepted: set[str] = set()
     refused: set[str] = set()
-    for entry in accept_encoding.lower().split(","):
+    for entry in accept_encoding.lower().split(",", _MOST_CODINGS)[:_MOST_CODINGS]:
         coding, _, quality = entry.partition(";")
         name, _, value = quality.partition("=")
         zero = name.strip() == "q" and not value.strip().strip("0.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from heaven.headers import http_date
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _TAG = re.compile(r'(W/)?("[^"]*")')
 _LONGEST_DATE = 64
+_MOST_TAGS = 1000
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 
 
@@ -71,7 +73,8 @@ def _matches(condition: str, etag: str, *, weak: bool) -> bool:
     if not weak and etag.startswith("W/"):
         return False
     opaque = etag.removeprefix("W/")
-    return any(tag == opaque and (weak or not prefix) for prefix, tag in _TAG.findall(condition))
+    tags = (found.groups() for found in islice(_TAG.finditer(condition), _MOST_TAGS))
+    return any(tag == opaque and (weak or not prefix) for prefix, tag in tags)
 
 
 def _moment(date: str) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from heaven.headers import TCHAR
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 _TYPE = re.compile(rf"[ \t]*+({TCHAR}++/{TCHAR}++)[ \t]*+")
 _PARAMETER = re.compile(rf'(?:;[ \t]*+)++(?:({TCHAR}++)=(?:({TCHAR}++)|"((?:[^"\\]|\\.)*+)"))?+[ \t]*+', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_MOST_RANGES = 100
+_MOST_RANGES = _MOST_PARAMETERS = 100
 _QUALITY = re.compile(r"[01](?:\.[0-9]{0,20})?+")
 
 
@@ -28,13 +27,16 @@ class _Found(NamedTuple):
 
 
 def _read(text: str, start: int) -> _Found:
-    """Read one media type; where nothing of the kind stands the type is empty."""
+    """Read one media type, with 100 parameters at most; where nothing of the kind stands the type is empty."""
     found = _TYPE.match(text, start)
     if found is None:
         return _Found("", {}, start)
     parameters: dict[str, str] = {}
     end = found.end()
-    while (parameter := _PARAMETER.match(text, end)) is not None:
+    for _ in range(_MOST_PARAMETERS):
+        parameter = _PARAMETER.match(text, end)
+        if parameter is None:
+            break
         name, token, quoted = parameter.groups()
         if name is not None:
             # Of two with one name the first counts, so nothing appended can change a boundary or charset.
@@ -66,9 +68,11 @@ def parse_media_type(value: str) -> tuple[str, dict[str, str]]:
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, dict[str, str], float]]:
-    """The media ranges of an Accept with their quality; what can't be read is left out."""
+    """The first 100 media ranges of an Accept with their quality; what can't be read, or is empty, is left out."""
     start = 0
-    while start < len(accept):
+    for _ in range(_MOST_RANGES):
+        if start >= len(accept):
+            return
         media_type, parameters, end = _read(accept, start)
         comma = accept.find(",", end)
         start = len(accept) if comma < 0 else comma + 1
@@ -100,7 +104,7 @@ def accepts(accept_header: str, media_types: Sequence[str]) -> str | None:
     """
     exact: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
     loose: dict[str, float] = {}
-    for media_type, parameters, quality in islice(_ranges(accept_header), _MOST_RANGES):
+    for media_type, parameters, quality in _ranges(accept_header):
         exact.setdefault((media_type, frozenset(parameters.items())), quality)
         loose[media_type] = max(quality, loose.get(media_type, 0.0))
     if not accept_header.strip(" \t"):

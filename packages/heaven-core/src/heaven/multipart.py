@@ -123,9 +123,17 @@ async def place_upload(path: str | os.PathLike[str], within: str | os.PathLike[s
     if within is None:
         return Path(path)
     try:
-        return await asyncio.to_thread(place_within, within, path)
+        return await asyncio.to_thread(_place_inside, within, path)
     except NotFound:
         raise BadRequest("A file can't be kept under that name.") from None
+
+
+def _place_inside(within: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
+    target = place_within(within, path)
+    # The folder itself, as an empty filename names it, is no place for a file: it would be written beside the folder.
+    if target == place_within(within, ""):
+        raise NotFound
+    return target
 
 
 class Source:
