@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote
 
 
@@ -54,7 +55,11 @@ def http_scope(
 ) -> dict[str, Any]:
     """An HTTP scope as uvicorn would make it; `extra` replaces keys, None removes them."""
     raw_path, _, query = url.partition("?")
-    given = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()] if isinstance(headers, dict) else list(headers or ())
+    given = (
+        [(k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()]
+        if isinstance(headers, dict)
+        else list(headers or ())
+    )
     if host is not None and not any(name.lower() == b"host" for name, _ in given):
         given.insert(0, (b"host", host.encode()))
     scope: dict[str, Any] = {
@@ -89,7 +94,11 @@ async def request(
     **extra: Any,
 ) -> Reply:
     """Send one request through `App.__call__`; `events` replaces what receive gives; then it blocks as a server does."""
-    given = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()] if isinstance(headers, dict) else list(headers or ())
+    given = (
+        [(k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()]
+        if isinstance(headers, dict)
+        else list(headers or ())
+    )
     if json is not None:
         body = jsonlib.dumps(json).encode()
         given.append((b"content-type", b"application/json"))
@@ -98,13 +107,13 @@ async def request(
         given.append((b"content-length", str(sum(map(len, chunks))).encode()))
     if events is None:
         events = [{"type": "http.request", "body": c, "more_body": i < len(chunks) - 1} for i, c in enumerate(chunks)]
-    pending = list(events)
+    pending = deque(events)
     reply = Reply()
     done = asyncio.Event()
 
     async def receive() -> dict[str, Any]:
         if pending:
-            return pending.pop(0)
+            return pending.popleft()
         await done.wait()
         return {"type": "http.disconnect"}
 
@@ -127,7 +136,7 @@ class Lifespan:
         self.state: dict[str, Any] = {} if state is None else state
         self.messages: list[dict[str, Any]] = []
 
-    async def __aenter__(self) -> Lifespan:
+    async def __aenter__(self) -> Self:
         self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._out: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
