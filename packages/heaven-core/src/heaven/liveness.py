@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType, TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from heaven.errors import ClientDisconnected
 from heaven.types import Receive
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
 
 Callback: TypeAlias = Callable[[], object]
 SignalHandler: TypeAlias = Callable[[int, FrameType | None], object]
 
 # SIGQUIT is what gunicorn's master sends its workers after Ctrl+C, SIGBREAK is Ctrl+Break on Windows.
 STOP_SIGNALS = tuple(number for number in signal.Signals if number.name in {"SIGTERM", "SIGINT", "SIGQUIT", "SIGBREAK"})
+
+ASK_EVERY = 0.1
+"""Seconds between two looks at hypercorn's event, which hypercorn takes itself."""
 
 
 class Stopping:
@@ -96,6 +103,7 @@ class SignalTap:
 
     The handlers that are installed already are called unchanged; a signal that has none (default, ignored) is left
     alone, since then no server waits for it. Works in the main thread only; elsewhere `install` does nothing.
+    hypercorn sends its workers no signal but sets an event that they ask for; so does the tap, in such a worker.
 
     Args:
         stopping: what is set when a signal comes.
@@ -115,19 +123,23 @@ class SignalTap:
         True
     """
 
-    __slots__ = ("_loop", "_previous", "_signals", "_stopping")
+    __slots__ = ("_loop", "_previous", "_signals", "_stopping", "_timer")
 
     def __init__(self, stopping: Stopping, signals: tuple[signal.Signals, ...] = STOP_SIGNALS) -> None:
         self._stopping = stopping
         self._signals = signals
         self._previous: dict[int, SignalHandler] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def install(self) -> None:
         """Put a handler in front of those that are there; called at startup, with the loop running."""
         if threading.current_thread() is not threading.main_thread():
             return
         self._loop = asyncio.get_running_loop()
+        event = _shutdown_event()
+        if event is not None:
+            self._ask(self._loop, event)
         for number in self._signals:
             handler = signal.getsignal(number)
             if callable(handler):
@@ -137,15 +149,31 @@ class SignalTap:
     def undo(self) -> None:
         """Put the previous handlers back, where nobody else has installed one since; called at shutdown."""
         self._loop = None
+        if self._timer is not None:
+            self._timer.cancel()
         for number, handler in self._previous.items():
             if signal.getsignal(number) == self._hear:
                 signal.signal(number, handler)
+
+    def _ask(self, loop: asyncio.AbstractEventLoop, event: Event) -> None:
+        if event.is_set():
+            self._stopping.set()
+        else:
+            self._timer = loop.call_later(ASK_EVERY, self._ask, loop, event)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         # Runs between any two bytecodes of the main thread: only what is safe there is done here.
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._previous[number](number, frame)
+
+
+def _shutdown_event() -> Event | None:
+    """What hypercorn's master sets to stop the worker process that this is; None in any other process."""
+    processes = sys.modules.get("multiprocessing.process")  # no worker has it unloaded, and nobody else pays for it
+    arguments = getattr(processes.current_process(), "_kwargs", {}) if processes is not None else {}
+    event = arguments.get("shutdown_event")
+    return event if hasattr(event, "is_set") else None
 
 
 class WhileConnected:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from heaven.errors import ClientDisconnected
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from heaven.types import Message, Receive, Send
 
 LEFT = "the client left before its response was complete"
+
+BURST = 8
+"""After so many chunks a stream looks at the clock."""
+TURN = 0.005
+"""Seconds that a stream may go on without a pause; a server that never blocks it would hold all others up for ever."""
 
 
 class StreamBody:
@@ -61,6 +68,8 @@ class StreamBody:
             TypeError: a chunk is neither bytes nor str.
         """
         begun = False
+        pace = Pace()
+        burst = BURST
         try:
             start = start_of_stream(res, self._content_type, length=_declared_length(res))
             if not is_bodiless(req, res):
@@ -76,11 +85,30 @@ class StreamBody:
                                 await send({"type": "http.response.body", "body": data, "more_body": True})
                             except OSError as error:
                                 raise ClientDisconnected(LEFT) from error
+                        burst -= 1
+                        if not burst:
+                            burst = BURST
+                            await pace.keep()
         finally:
             await close_iterator(self._chunks)
         if not begun:
             await send_or_leave(send, start)
         await send_or_leave(send, {"type": "http.response.body", "body": b""})
+
+
+class Pace:
+    """Lets other tasks run when a stream went on for long enough, so that it also learns that its client left."""
+
+    __slots__ = ("_until",)
+
+    def __init__(self) -> None:
+        self._until = monotonic() + TURN
+
+    async def keep(self) -> None:
+        """Go on, or let all others have their turn first."""
+        if monotonic() >= self._until:
+            await asyncio.sleep(0)
+            self._until = monotonic() + TURN
 
 
 def iterated(iterator: AsyncIterable[Any], called: str) -> AsyncIterator[Any]:

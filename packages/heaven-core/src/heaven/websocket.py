@@ -122,6 +122,8 @@ class WebSocket:
         """
         if not self._open:
             raise self._out_of_turn("send_text")
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - `async for` gives both kinds
+            raise TypeError(f"send_text got {type(text).__name__}; send_bytes and send_json are for what is no str")
         # PERF: _pass_on, written out: one frame less for each message.
         try:
             await self._send({"type": "websocket.send", "text": text})
@@ -132,6 +134,8 @@ class WebSocket:
         """Send a binary message; raises as `send_text` does."""
         if not self._open:
             raise self._out_of_turn("send_bytes")
+        if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"send_bytes got {type(data).__name__}; send_text is for str, bytes(...) for the rest")
         try:
             await self._send({"type": "websocket.send", "bytes": data})
         except (OSError, RuntimeError) as error:
@@ -344,10 +348,8 @@ class WebSocket:
 
 def _raw_headers(headers: SocketHeaders) -> RawHeaders:
     pairs: Any = headers.items() if isinstance(headers, Mapping) else headers  # pyright: ignore[reportUnknownVariableType]
-    return [
-        (
-            name if isinstance(name, bytes) else field_name(name),
-            value if isinstance(value, bytes) else field_value(value, str(name)),
-        )
-        for name, value in pairs
-    ]
+    return [(field_name(_text(name)), field_value(_text(value), _text(name))) for name, value in pairs]
+
+
+def _text(part: str | bytes) -> str:
+    return part.decode("latin-1") if isinstance(part, bytes) else part
