@@ -87,14 +87,14 @@ class Endpoint:
             try:
                 seen = 0
                 length: bytes | None = None
-                for name, value in scope["headers"]:
-                    if name in _SINGLE:
-                        bit = _SINGLE[name]
+                for pair in scope["headers"]:
+                    if pair[0] in _SINGLE:
+                        bit = _SINGLE[pair[0]]
                         if seen & bit:
-                            raise BadRequest(f"The request has more than one {name.decode().title()}.")
+                            raise BadRequest(f"The request has more than one {pair[0].decode().title()}.")
                         seen |= bit
                         if bit == _LENGTH:
-                            length = value
+                            length = pair[1]
                 if self._takes_body or seen & _HAS_BODY:
                     if seen & _HAS_BODY == _HAS_BODY:
                         raise BadRequest("The request has both a Content-Length and a Transfer-Encoding.")
@@ -111,7 +111,7 @@ class Endpoint:
                     if self._validates:
                         self._validate(req)
                     result = await self.handler(req, res, ctx)
-                    if result is not None:
+                    if result is not None and result is not res:
                         res.body = result
                 else:
                     await self._guard.hold(req, self._produce(req, res, ctx))
@@ -154,7 +154,7 @@ class Endpoint:
         if self._validates:
             self._validate(req)
         result = await self.handler(req, res, ctx)
-        if result is not None:
+        if result is not None and result is not res:
             res.body = result
 
     def _validate(self, req: Request) -> None:

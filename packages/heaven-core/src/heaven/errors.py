@@ -11,6 +11,16 @@ from typing import Any
 class HeavenError(Exception):
     """Everything Heaven raises on purpose descends from this."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copying and pickling would call __init__ with the text alone, and process pools do pickle.
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(kind: type[HeavenError], args: tuple[Any, ...], state: dict[str, Any]) -> HeavenError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class RegistrationError(HeavenError, ValueError):
     """What was registered can't work; the message says what was passed and how to mend it."""

@@ -87,7 +87,7 @@ class Recovery:
             try:
                 _prepare(error, res, late)
                 result = await rescue.call(req, res, ctx, error)
-                if result is not None:
+                if result is not None and result is not res:
                     res.body = result
             except Abort:
                 pass

@@ -1,0 +1,32 @@
+"""Loggers: whatever an exception says, its traceback stays one indented block."""
+
+from __future__ import annotations
+
+import doctest
+import logging
+import sys
+
+from heaven import logs
+from heaven.logs import logger
+
+
+def test_the_examples_run() -> None:
+    """Every example in a docstring gives what it shows."""
+    assert 0 == doctest.testmod(logs, extraglobs={"logging": logging, "sys": sys}).failed
+
+
+def test_a_record_without_an_exception_is_left_alone() -> None:
+    """And so is a text that somebody else made for it."""
+    log = logger("heaven.test-logs")
+    plain = logging.makeLogRecord({"msg": "x", "exc_info": None})
+    made = logging.makeLogRecord({"msg": "x", "exc_info": (ValueError, ValueError(), None), "exc_text": "mine"})
+    nothing = logging.makeLogRecord({"msg": "x", "exc_info": (None, None, None)})
+
+    assert all(map(log.filter, (plain, made, nothing)))
+    assert [None, "mine", None] == [plain.exc_text, made.exc_text, nothing.exc_text]
+
+
+def test_a_logger_escapes_once_however_often_it_is_asked_for() -> None:
+    """Modules that share a logger share its filter."""
+    assert logger("heaven.test-logs") is logger("heaven.test-logs")
+    assert 1 == len(logger("heaven.test-logs").filters)
