@@ -196,14 +196,13 @@ class Request(Struct, eq=False):
         Raises:
             RuntimeError: the route streams, so that there is no whole body.
         """
-        try:
+        if self._body is not UNSET:
             return self._body
-        except AttributeError:
-            if self.site.streams:
-                raise RuntimeError(
-                    f"{self.route} was registered with stream=True: read req.stream() or req.parts(), or leave it out"
-                ) from None
-            return b""
+        if self.site.streams:
+            raise RuntimeError(
+                f"{self.route} was registered with stream=True: read req.stream() or req.parts(), or leave it out"
+            )
+        return b""
 
     @property
     def text(self) -> str:

@@ -27,7 +27,7 @@ Fields: TypeAlias = tuple[tuple[str, int, Callable[[str], Any] | None], ...]
 
 Found: TypeAlias = tuple[T, dict[str, Any]]
 
-_PERCENT = ord("%")
+PERCENT = ord("%")
 
 
 class _Node(Generic[T]):
@@ -190,7 +190,7 @@ registered already: drop one, or tell them apart by a literal or a type
             ('tag', {'tag': 'a/b'})
         """
         # PERF: `37 in raw_path` takes 0.07 of the time of `b"%" in raw_path`.
-        if raw_path is not None and _PERCENT in raw_path:
+        if raw_path is not None and PERCENT in raw_path:
             return self._find_encoded(method, path, raw_path)
         static = self.static.get(method)
         if static is None:

@@ -11,6 +11,7 @@ from heaven.headers import Headers
 from heaven.hosts import AllowedHosts, host_name, subdomain_of
 from heaven.registrations import OTHER, SOCKET
 from heaven.store import missing as near_misses
+from heaven.table import PERCENT
 from heaven.urls import path_below_root
 
 if TYPE_CHECKING:
@@ -124,6 +125,11 @@ class Wiring:
                 return tables.missing.refuse(error, scope, receive, send)
         if is_http:
             method: str = scope["method"]
+            if raw_path is None or PERCENT not in raw_path:
+                # PERF: the static routes first, without a call: 0.97 of the time on static JSON.
+                static = tables.routes.static.get(method)
+                if static is not None and path in static:
+                    return static[path].run(scope, receive, send, {})
             # PERF: Tables.find, written out: one frame less.
             found = tables.routes.find(method, path, raw_path) or tables.routes.find(OTHER, path, raw_path)
         else:
