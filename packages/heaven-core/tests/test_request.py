@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import doctest
+import gzip
 import tracemalloc
 from typing import Any
 
@@ -489,6 +490,20 @@ async def test_every_charset_that_is_named_can_be_read() -> None:
     """No name in the list is unknown to Python."""
     for name in request._CHARSETS:
         assert "" == b"".decode(name)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "identity, gzip"])
+@pytest.mark.parametrize("expects", [None, dict])
+async def test_a_compressed_body_is_a_415(coding: str, kind: str, expects: Any) -> None:
+    """Class 16: nothing is unpacked, so nothing can grow; the client is told what it may send."""
+    app = app_with(lambda req, res, ctx: [req.data], "POST", expects=expects if kind in JSON.values() else None)
+    headers = {"content-type": kind, "content-encoding": coding}
+    reply = await driver.request(app, "POST", "/", headers, gzip.compress(b"{}"))
+
+    assert (415, "identity") == (reply.status, reply.headers["accept-encoding"])
+    plain = await driver.request(app, "POST", "/", {**headers, "content-encoding": "identity"}, b"{}")
+    assert 200 == plain.status
 
 
 # The query
