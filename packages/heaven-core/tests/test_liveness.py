@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import doctest
+import multiprocessing
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -157,6 +159,23 @@ async def test_a_cancelled_wait_leaves_nothing_behind() -> None:
     assert reported == []
 
 
+async def test_reset_begins_a_new_life() -> None:
+    """After `reset` it is not set, and who asked before is forgotten."""
+    stopping = Stopping()
+    called: list[str] = []
+    stopping.add(lambda: called.append("old"))
+    stopping.reset()
+    assert stopping.is_set is False
+    stopping.set()
+    await asyncio.sleep(0)
+    assert called == []
+    stopping.reset()
+    stopping.add(lambda: called.append("new"))
+    stopping.set()
+    await asyncio.sleep(0)
+    assert called == ["new"]
+
+
 # SignalTap
 
 
@@ -250,6 +269,47 @@ async def test_other_threads_are_left_out(handlers: list[int]) -> None:
     thread.start()
     thread.join()
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def test_the_event_of_hypercorns_master_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker process of hypercorn gets no signal: the event that its master sets is asked for."""
+    event = threading.Event()
+    monkeypatch.setattr(multiprocessing.current_process(), "_kwargs", {"shutdown_event": event}, raising=False)
+    monkeypatch.setattr(heaven.liveness, "ASK_EVERY", 0.001)
+    tap = SignalTap(stopping := Stopping())
+    tap.install()
+    await asyncio.sleep(0.01)
+    assert stopping.is_set is False
+    event.set()
+    await stopping.wait()
+    tap.undo()
+
+
+async def test_undo_stops_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `undo` the event is not asked for any more."""
+    event = threading.Event()
+    monkeypatch.setattr(multiprocessing.current_process(), "_kwargs", {"shutdown_event": event}, raising=False)
+    monkeypatch.setattr(heaven.liveness, "ASK_EVERY", 0.001)
+    tap = SignalTap(stopping := Stopping())
+    tap.install()
+    tap.undo()
+    event.set()
+    await asyncio.sleep(0.01)
+    assert stopping.is_set is False
+
+
+@pytest.mark.parametrize("arguments", [{}, {"shutdown_event": "no event"}])
+async def test_other_processes_have_no_event(monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]) -> None:
+    """A process that is no worker of hypercorn is left alone."""
+    monkeypatch.setattr(multiprocessing.current_process(), "_kwargs", arguments, raising=False)
+    assert heaven.liveness._shutdown_event() is None
+
+
+async def test_multiprocessing_is_not_imported_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where multiprocessing is not loaded there is no worker, and nobody pays for its import."""
+    monkeypatch.delitem(sys.modules, "multiprocessing.process")
+    assert heaven.liveness._shutdown_event() is None
+    assert "multiprocessing.process" not in sys.modules
 
 
 # WhileConnected
@@ -434,6 +494,48 @@ async def test_a_body_that_ends_of_itself_when_interrupted_is_left_as_it_ended()
             caught = True
     assert caught is True
     await asyncio.sleep(0)
+
+
+async def test_without_receive_only_the_stop_counts() -> None:
+    """With None in place of `receive` nothing watches the client."""
+    stopping = Stopping()
+    asyncio.get_running_loop().call_soon(stopping.set)
+    async with WhileConnected(None, stopping=stopping) as watched:
+        await asyncio.sleep(EVER)
+    assert watched.stopped is True
+
+
+async def test_work_beside_the_body_is_ended_with_it() -> None:
+    """What runs beside the body ends with its block, and leaves nothing behind."""
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(EVER)
+        finally:
+            ended.append("work")
+
+    async with WhileConnected(None) as connected:
+        async with connected.beside(work()):
+            await asyncio.sleep(0)
+        assert ended == ["work"]
+        await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(OSError("gone"), ClientDisconnected), (ClientDisconnected("gone"), ClientDisconnected), (KeyError("bug"), KeyError)],
+)
+async def test_work_beside_the_body_that_fails_ends_it(error: Exception, expected: type[Exception]) -> None:
+    """What runs beside the body and can't go on ends it, as a failing `receive` does."""
+
+    async def work() -> None:
+        raise error
+
+    with pytest.raises(expected):
+        async with WhileConnected(None) as connected, connected.beside(work()):
+            await asyncio.sleep(EVER)
 
 
 async def test_an_oserror_of_receive_is_a_client_that_left() -> None:

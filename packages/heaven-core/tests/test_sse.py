@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from driver import http_scope
 from hypothesis import given
 from hypothesis import strategies as st
 
 import heaven.sse
+from driver import http_scope
 from heaven import App
 from heaven.errors import ClientDisconnected
 from heaven.liveness import Stopping

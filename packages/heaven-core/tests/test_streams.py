@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from driver import http_scope, request
 
 import heaven.streams
+from driver import http_scope, request
 from heaven import App
 from heaven.errors import ClientDisconnected, HeaderError
 from heaven.liveness import Stopping

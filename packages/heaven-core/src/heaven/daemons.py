@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from heaven.callables import is_async, name_of
 from heaven.errors import BackgroundError, RegistrationError
+from heaven.logs import logger
 
-log = logging.getLogger("heaven.daemons")
+log = logger("heaven.daemons")
 
 MAX_BACKOFF = 60.0
 """Seconds; what keeps failing is tried again at least this often."""
@@ -85,27 +85,30 @@ class Daemon:
             log.warning("%r ignored its cancellation for %g s and is left behind", self, self._grace)
 
     async def _run(self) -> None:
-        task = asyncio.current_task()
         failures = 0
-        # Counted by the task: a function that caught its cancellation and returned is not called again.
-        while task is not None and not task.cancelling():
-            try:
-                await self._call()
-            except Exception as error:  # noqa: BLE001 - it is reported below
-                failure: BaseException = error
-            except asyncio.CancelledError as error:
-                if task.cancelling():
-                    raise
-                failure = error  # not the daemon was cancelled but something it waited for
-            else:
-                failures = 0
-                await asyncio.sleep(self._every)
-                continue
-            failures += 1
-            pause = random.uniform(0, min(MAX_BACKOFF, 2.0 ** min(failures - 1, 10)))  # noqa: S311
-            log.warning("%r failed, %d in a row; the next call is in %.1f s", self, failures, pause)
-            await self._report(failure)
+        while True:
+            failure = await self._failure()
+            if _is_cancelled():  # the function caught its cancellation and returned
+                return
+            pause = self._every
+            failures = 0 if failure is None else failures + 1
+            if failure is not None:
+                pause = random.uniform(0, min(MAX_BACKOFF, 2.0 ** min(failures - 1, 10)))  # noqa: S311
+                log.warning("%r failed, %d in a row; the next call is in %.1f s", self, failures, pause)
+                await self._report(failure)
             await asyncio.sleep(pause)
+
+    async def _failure(self) -> BaseException | None:
+        """Call the function, and give back what it raised."""
+        try:
+            await self._call()
+        except Exception as error:  # noqa: BLE001 - the caller reports it
+            return error
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            return error  # not the daemon was cancelled but something that it waited for
+        return None
 
     async def _call(self) -> None:
         if self._is_async:
@@ -129,3 +132,9 @@ class Daemon:
     def __repr__(self) -> str:
         """What it calls, and how often."""
         return f"<Daemon {name_of(self._function)} every {self._every:g} s>"
+
+
+def _is_cancelled() -> bool:
+    """Whether this task was cancelled, though somebody may have caught it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
