@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
 from heaven.errors import ClientDisconnected
+from heaven.logs import logger
 from heaven.urls import path_below_root
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heaven.types import ASGIApp, Message, Scope, Send
     from heaven.websocket import WebSocket
 
-log = logging.getLogger("heaven.lifespan")
+log = logger("heaven.lifespan")
 
 GRACE = 1.0
 """Seconds that a mounted application gets to return after its last word about its lifespan."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from heaven.foreign import Foreign, ForeignLifespan
 from heaven.liveness import SignalTap
+from heaven.logs import logger
 from heaven.monitor import LoopMonitor
 
 if TYPE_CHECKING:
     from heaven.app import App
     from heaven.types import Receive, Send
 
-log = logging.getLogger("heaven.lifespan")
+log = logger("heaven.lifespan")
 
 
 @dataclass(frozen=True, slots=True)

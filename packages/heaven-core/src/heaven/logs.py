@@ -10,10 +10,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def logger(name: str) -> logging.Logger:
-    r"""The logger of this name, made to escape control characters in tracebacks and to indent them.
+    r"""The logger of this name, made to escape control characters in messages and tracebacks, and to indent the latter.
 
-    The text of an exception often has what a client sent in it. A line break in that must not begin a line that looks
-    like another record, and ESC must not reach a terminal.
+    A message, and the text of an exception, often has what a client sent in it. A line break in that must not begin a
+    line that looks like another record, and ESC must not reach a terminal.
 
     Example:
         >>> log = logger("heaven.example")
@@ -30,6 +30,9 @@ def logger(name: str) -> logging.Logger:
 
 
 def _escaping(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    if _CONTROL.search(message) or "\n" in message:
+        record.msg, record.args = _CONTROL.sub(_escape, message).replace("\n", "\\n"), ()
     error = record.exc_info[1] if record.exc_info else None
     if error is not None and record.exc_text is None:
         text = "".join(traceback.format_exception(error)).rstrip("\n")

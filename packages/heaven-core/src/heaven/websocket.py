@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heaven.errors import BadRequest, WebSocketDisconnected, WebSocketStateError
 from heaven.headers import field_name, field_value
+from heaven.logs import logger
 from heaven.response import Response, messages
 from heaven.validation import decode_json, encode_json
 
 if TYPE_CHECKING:
     from heaven.types import Message, RawHeaders, Receive, Scope, Send
 
-log = logging.getLogger("heaven.websocket")
+log = logger("heaven.websocket")
 
 State: TypeAlias = Literal["connecting", "open", "closed"]
 SocketHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
 from heaven.context import Context
 from heaven.errors import Abort, HTTPError, WebSocketDisconnected
+from heaven.logs import logger
 from heaven.request import Request
 from heaven.response import Response, messages
 from heaven.websocket import WebSocket
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from heaven.site import Site
     from heaven.types import Receive, Scope, Send
 
-log = logging.getLogger("heaven.errors")
+log = logger("heaven.errors")
 
 
 class SocketEndpoint:
