@@ -26,6 +26,15 @@ def test_a_record_without_an_exception_is_left_alone() -> None:
     assert [None, "mine", None] == [plain.exc_text, made.exc_text, nothing.exc_text]
 
 
+def test_a_message_stays_on_one_line() -> None:
+    """Class 44: what a client sent stands in messages too, such as the reason of a refusal."""
+    log = logger("heaven.test-logs")
+    record = logging.makeLogRecord({"msg": "from %s", "args": ("a\r\nINFO forged\x1b[2J",)})
+    log.filter(record)
+
+    assert "from a\\r\\nINFO forged\\x1b[2J" == record.getMessage()
+
+
 def test_a_logger_escapes_once_however_often_it_is_asked_for() -> None:
     """Modules that share a logger share its filter."""
     assert logger("heaven.test-logs") is logger("heaven.test-logs")

@@ -328,7 +328,11 @@ def messages(res: Response, *, head: bool = False) -> tuple[Message, Message]:
             payload, content_type = b"", None
     size = len(payload)
     # PERF: nearly all responses set no header, and are short: 0.96 of the time on static JSON.
-    if res._headers is None and content_type is not None and size < SHORT:  # noqa: SLF001
+    if (
+        res._headers is None  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
+        and content_type is not None
+        and size < SHORT
+    ):
         head_fields = [content_type, LENGTHS[size]]
     else:
         head_fields = fields(res, content_type, None if status in BODILESS else size)
