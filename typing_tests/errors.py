@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_type
 
 from heaven.errors import HTTPError, ValidationError, WebSocketDisconnected
@@ -12,12 +12,12 @@ def conflict() -> None:
     error = HTTPError(409, "This order was cancelled already.", headers={"Retry-After": "3"})
     assert_type(error.status, int)
     assert_type(error.detail, str | None)
-    assert_type(error.headers, dict[str, str])
+    assert_type(error.headers, Mapping[str, str])
 
 
-def invalid() -> list[Mapping[str, Any]]:
+def invalid() -> Sequence[Mapping[str, Any]]:
     error = ValidationError([{"loc": ["quantity"], "msg": "Expected `int >= 1`"}])
-    assert_type(error.errors, list[Mapping[str, Any]])
+    assert_type(error.errors, Sequence[Mapping[str, Any]])
     return error.errors
 
 

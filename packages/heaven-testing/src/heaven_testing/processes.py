@@ -59,7 +59,7 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._printed = b""
-        self.port = 0
+        self.port: int = 0
 
     @property
     def url(self) -> str:
