@@ -21,6 +21,7 @@ from heaven.filetypes import media_type_of
 from heaven.liveness import WhileConnected
 from heaven.paths import place_within, resolve_within
 from heaven.ranges import UNSATISFIABLE, WHOLE, Span, parse_range
+from heaven.streams import send_or_leave
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,11 +172,11 @@ class FileBody:
                 found = await file.run(partial(self._look_up, file, with_content=wanted))
             pieces = self._begin(req, res, found)
             start = {"type": "http.response.start", "status": res.status, "headers": list(res.headers.raw)}
-            await send(start)
+            await send_or_leave(send, start)
             if not pieces or req.method == "HEAD":
-                await send({"type": "http.response.body", "body": b""})
+                await send_or_leave(send, {"type": "http.response.body", "body": b""})
             elif whole_by_server and pieces == [(0, found.size)]:
-                await send({"type": "http.response.pathsend", "path": str(found.path)})
+                await send_or_leave(send, {"type": "http.response.pathsend", "path": str(found.path)})
             elif found.content is not None:
                 await _send_small(found.content, pieces, send)
             else:
@@ -249,7 +250,7 @@ def _length(piece: _Piece) -> int:
 
 async def _send_small(content: bytes, pieces: list[_Piece], send: Send) -> None:
     body = b"".join(piece if isinstance(piece, bytes) else content[slice(*piece)] for piece in pieces)
-    await send({"type": "http.response.body", "body": body})
+    await send_or_leave(send, {"type": "http.response.body", "body": body})
 
 
 async def _send_large(file: OpenFile, path: Path, pieces: list[_Piece], send: Send) -> None:
@@ -260,7 +261,7 @@ async def _send_large(file: OpenFile, path: Path, pieces: list[_Piece], send: Se
             if len(block) < stop - start:
                 raise HeavenError(f"{path} became shorter while it was sent")
             left -= len(block)
-            await send({"type": "http.response.body", "body": block, "more_body": left > 0})
+            await send_or_leave(send, {"type": "http.response.body", "body": block, "more_body": left > 0})
 
 
 def _blocks(piece: _Piece) -> Iterator[Span]:

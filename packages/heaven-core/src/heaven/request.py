@@ -350,7 +350,11 @@ class Request(Struct, eq=False):
             async for chunk in self._chunks(await self.receive(), self.site.max_body_size):
                 if chunk:
                     yield chunk
-            self._streamed = True
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the body was taken in to its end, or there is none: `receive` tells of the client alone then."""
+        return not self.site.streams or self._streamed is True or not self._may_have_body()
 
     def _may_have_body(self) -> bool:
         headers = self.headers
@@ -377,8 +381,10 @@ class Request(Struct, eq=False):
             size += len(chunk)
             if limit is not None and size > limit:
                 raise _too_large(limit)
+            more: bool = message.get("more_body", False)
+            self._streamed = not more
             yield chunk
-            if not message.get("more_body", False):
+            if not more:
                 return
             message = await self.receive()
 
@@ -387,7 +393,7 @@ class Request(Struct, eq=False):
 
         While a body is being streamed the answer is False: there `req.stream()` raises ClientDisconnected itself.
         """
-        if self.watch is None and (not self.site.streams or self._streamed is True):
+        if self.watch is None and self.is_complete:
             self.watch = asyncio.ensure_future(self._until_gone())
         await asyncio.sleep(0)
         return self.watch is not None and _has_ended(self.watch)
