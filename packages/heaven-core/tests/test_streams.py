@@ -268,7 +268,7 @@ async def test_a_request_that_streams_in_is_not_read_from() -> None:
         assert wire.received == 0
         yield b"two"
 
-    await deliver(wire, StreamBody(reading()), streams=True)
+    await deliver(wire, StreamBody(reading()), method="POST", streams=True)
     assert wire.body == [b"one", b"two", b""]
 
 

@@ -1,0 +1,627 @@
+"""ASGI 3.0 where applications get it wrong: every sentence of HARDENING section 2 as a test."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from driver import Lifespan, http_scope, request
+from heaven import SHUTDOWN, STARTUP, App, HTTPError
+from sockets import CONNECT, DENIAL, talk, text
+
+OPTIONAL = (
+    "raw_path",
+    "client",
+    "server",
+    "root_path",
+    "state",
+    "extensions",
+    "scheme",
+    "query_string",
+    "http_version",
+    "asgi",
+)
+
+
+class Server:
+    """A server's side of one request, with a client that may leave."""
+
+    def __init__(
+        self, *events: dict[str, Any], gone_after: int | None = None, raises: type[Exception] | None = None
+    ) -> None:
+        self.events = [*events] or [{"type": "http.request"}]
+        self.sent: list[dict[str, Any]] = []
+        self.gone = asyncio.Event()
+        self._gone_after = gone_after
+        self._raises = raises
+
+    async def receive(self) -> dict[str, Any]:
+        if self.events:
+            return self.events.pop(0)
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        await asyncio.sleep(0)
+        if self._gone_after is not None and len(self.sent) >= self._gone_after:
+            self.gone.set()
+            if self._raises is not None:
+                raise self._raises("the client left")
+            return
+        self.sent.append(message)
+
+    async def serve(self, app: Any, method: str = "GET", url: str = "/", **extra: Any) -> list[dict[str, Any]]:
+        async with asyncio.timeout(10):
+            await app(http_scope(method, url, **extra), self.receive, self.send)
+        return self.sent
+
+
+# "raw_path, client, server, root_path, state, extensions may be absent; header names may come in capitals;
+# body and more_body may be absent; unknown extra keys are ignored; HTTP/2 repeats cookie."
+
+
+def everything() -> App:
+    app = App(domain="shop.test")
+
+    def show(req: Any, res: Any, ctx: Any) -> Any:
+        return [
+            req.method,
+            req.path,
+            req.params["id"],
+            req.queries,
+            req.ip,
+            req.scheme,
+            req.host,
+            req.cookies,
+            req.text,
+            req.url.partition("?")[0][-3:],
+        ]
+
+    app.HTTP("/:id", show)
+    return app
+
+
+@pytest.mark.parametrize("absent", [*OPTIONAL, OPTIONAL], ids=[*OPTIONAL, "all"])
+async def test_what_is_optional_in_a_scope_may_be_absent(absent: str | tuple[str, ...]) -> None:
+    """A request is served the same, as far as what is missing allows."""
+    missing = dict.fromkeys((absent,) if isinstance(absent, str) else absent)
+    reply = await request(everything(), "POST", "/a%20b", {"host": "shop.test", "cookie": "a=1"}, b"body", **missing)
+    client = None if "client" in missing else "127.0.0.1"
+    assert ["POST", "/a b", "a b", {}, client, "http", "shop.test", {"a": "1"}, "body", "20b"] == reply.json
+
+
+@pytest.mark.parametrize("absent", [*OPTIONAL, OPTIONAL], ids=[*OPTIONAL, "all"])
+async def test_what_is_optional_in_a_websocket_scope_may_be_absent(absent: str | tuple[str, ...]) -> None:
+    """A connection is served the same, without subprotocols too."""
+    missing = dict.fromkeys(("subprotocols", absent) if isinstance(absent, str) else (*absent, "subprotocols"))
+    app = App()
+
+    async def echo(req: Any, ws: Any, ctx: Any) -> None:
+        await ws.accept()
+        async for message in ws:
+            await ws.send_text(f"{message} {req.path} {ws.subprotocols} {req.ip is not None}")
+
+    app.WS("/echo", echo)
+    pending = [CONNECT, text("hi"), {"type": "websocket.disconnect"}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return pending.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = http_scope("GET", "/echo", type="websocket", **missing)
+    await app(scope, receive, send)
+    assert f"hi /echo [] {'client' not in missing}" == sent[1]["text"]
+
+
+@pytest.mark.parametrize("change", [bytes.upper, bytes.title, bytes.lower])
+async def test_header_names_may_come_in_capitals(change: Any) -> None:
+    """Length, type, host, cookies, accept and connection headers are found whatever the case of their names."""
+    app = App(max_body_size=10, hosts=["shop.test", "api.shop.test"])
+    app.POST("/json", lambda req, res, ctx: [req.json, req.cookies, req.host, req.headers["x-a"]])
+    app.GET("/", lambda req, res, ctx: "api", subdomain="api")
+
+    def headers(**fields: str) -> list[tuple[bytes, bytes]]:
+        return [(change(name.replace("_", "-").encode()), value.encode()) for name, value in fields.items()]
+
+    fields = headers(host="shop.test", content_type="application/json", content_length="3", cookie="a=1", x_a="b")
+    assert [[1], {"a": "1"}, "shop.test", "b"] == (await request(app, "POST", "/json", fields, b"[1]", host=None)).json
+    assert (
+        413
+        == (
+            await request(app, "POST", "/json", headers(host="shop.test", content_length="11"), events=[], host=None)
+        ).status
+    )
+    assert "api" == (await request(app, headers=headers(host="api.shop.test"), host=None)).text
+    page = await request(app, url="/nothing", headers=headers(host="shop.test", accept="text/html"), host=None)
+    assert page.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("headers", [[], [[b"host", b"a.test"]], ([b"host", b"a.test"],), ((b"host", b"a.test"),)])
+async def test_headers_may_be_lists_and_tuples(headers: Any) -> None:
+    """A server may give its headers as any sequence of pairs."""
+    server = Server()
+    await everything()({**http_scope("GET", "/x"), "headers": headers}, server.receive, server.send)
+    assert (200, bool(headers)) == (server.sent[0]["status"], b"a.test" in server.sent[1]["body"])
+
+
+@pytest.mark.parametrize(
+    ("events", "body"),
+    [
+        ([{"type": "http.request"}], b""),
+        ([{"type": "http.request", "body": b"all"}], b"all"),
+        ([{"type": "http.request", "more_body": True}, {"type": "http.request", "body": b"x"}], b"x"),
+        ([{"type": "http.request", "body": b"a", "more_body": True}, {"type": "http.request"}], b"a"),
+        (
+            [
+                {"type": "http.request", "body": b"", "more_body": True},
+                {"type": "http.request", "body": b"b", "more_body": False, "extra": 1},
+            ],
+            b"b",
+        ),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_body_and_more_body_may_be_absent(events: list[dict[str, Any]], body: bytes, stream: bool) -> None:
+    """Messages without `body` or `more_body` mean no bytes, and the end."""
+    app = App()
+
+    async def handler(req: Any, res: Any, ctx: Any) -> bytes:
+        return b"".join([chunk async for chunk in req.stream()]) if stream else req.body
+
+    app.POST("/", handler, stream=stream)
+    assert body == (await request(app, "POST", "/", {"transfer-encoding": "chunked"}, events=events)).body
+
+
+async def test_unknown_keys_of_scope_and_messages_are_ignored() -> None:
+    """What a later version of the specification adds breaks nothing."""
+    reply = await request(
+        everything(),
+        "POST",
+        "/x",
+        {"x": "y"},
+        events=[{"type": "http.request", "body": b"a", "new": 1}],
+        later={"new": object()},
+        extensions={"new.one": {}},
+    )
+    assert 200 == reply.status
+
+
+async def test_http_2_repeats_cookie() -> None:
+    """Several Cookie headers are one list of cookies, the first of a name counting."""
+    fields = [(b"cookie", b"a=1; b=2"), (b"cookie", b"c=3"), (b"cookie", b"a=4")]
+    assert {"a": "1", "b": "2", "c": "3"} == (await request(everything(), "GET", "/x", fields)).json[7]
+
+
+async def test_unknown_scope_types_raise() -> None:
+    """A scope of a type that is not served is an error, so that the server knows."""
+    with pytest.raises(ValueError, match="telepathy"):
+        await App()({"type": "telepathy"}, Server().receive, Server().send)
+
+
+# "path includes root_path; strip it at a segment boundary only (/api is no prefix of /apix)."
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "served"),
+    [("/api", "/api/x", "/x"), ("/api/", "/api/x", "/x"), ("/api", "/api", "/"), ("/api", "/api/", "/"), ("/api", "/apix", "/apix"), ("/api", "/x", "/x"),
+     ("/a/b", "/a/b/x", "/x"), ("/a/b", "/a/bx", "/a/bx"), ("/a b", "/a b/x", "/x"), ("", "/x", "/x"), ("/", "/x", "/x"), ("/api", "/API/x", "/API/x")],
+)  # fmt: skip
+@pytest.mark.parametrize("raw", [True, False])
+async def test_root_path_is_stripped_at_a_segment_boundary(root: str, path: str, served: str, raw: bool) -> None:
+    """Routes are matched against what is left of the path below `root_path`, and `req.path` says the same."""
+    app = App()
+    app.GET("/", lambda req, res, ctx: req.path)
+    app.GET("/*", lambda req, res, ctx: [req.path, req.params["*"]])
+    reply = await request(app, url=path.replace(" ", "%20"), root_path=root, **({} if raw else {"raw_path": None}))
+    assert (reply.text if served == "/" else reply.json) == (served if served == "/" else [served, served[1:]])
+
+
+async def test_an_encoded_slash_below_a_root_path_stays_in_its_segment() -> None:
+    """`raw_path` is cut at the same place as `path`."""
+    app = App()
+    app.GET("/:a/:b", lambda req, res, ctx: req.params)
+    assert {"a": "x/y", "b": "z"} == (await request(app, url="/api/x%2Fy/z", root_path="/api")).json
+
+
+# "http.disconnect before the last chunk is not the end of a body."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_disconnect_is_not_the_end_of_a_body(stream: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """No handler takes half a body for a whole one: it doesn't run, or its stream raises; nothing is logged or sent."""
+    done: list[Any] = []
+    app = App()
+
+    async def handler(req: Any, res: Any, ctx: Any) -> None:
+        done.append([chunk async for chunk in req.stream()] if stream else req.body)
+
+    app.POST("/", handler, stream=stream)
+    half = [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+    sent = await Server(*half).serve(app, "POST", headers=[(b"content-length", b"8")])
+    assert ([], [], []) == (done, sent, caplog.records)
+
+
+# "send after the client left may raise OSError or do nothing: stop generators, run finally, log nothing as an error."
+
+
+@pytest.mark.parametrize("raises", [OSError, BrokenPipeError, ConnectionResetError, None])
+@pytest.mark.parametrize("kind", ["stream", "events", "file", "whole", "posted"])
+async def test_a_client_that_left_ends_the_response(
+    kind: str, raises: type[Exception] | None, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Whether send raises or says nothing, endless bodies end, their `finally` runs, and no error is logged."""
+    finished: list[str] = []
+    app = App()
+    (tmp_path / "big").write_bytes(bytes(3_000_000))
+
+    async def endless() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "more"
+                await asyncio.sleep(0)
+        finally:
+            finished.append("finally")
+
+    async def posted(req: Any, res: Any, ctx: Any) -> None:
+        _ = [chunk async for chunk in req.stream()]
+        res.stream(endless())
+
+    app.GET("/stream", lambda req, res, ctx: res.stream(endless()) and None)
+    app.GET("/events", lambda req, res, ctx: res.events(endless()) and None)
+    app.GET("/file", lambda req, res, ctx: res.file(tmp_path / "big") and None)
+    app.GET("/whole", lambda req, res, ctx: "whole")
+    app.POST("/posted", posted, stream=True)
+    app.AFTER("/*", lambda req, res, ctx: finished.append("after"))
+    body = {"type": "http.request", "body": b"x", "more_body": False}
+    for gone_after in (0, 1, 2, 5):
+        finished.clear()
+        server = Server(body, gone_after=gone_after, raises=raises)
+        headers = [(b"content-length", b"1")] if kind == "posted" else []
+        await server.serve(app, "POST" if kind == "posted" else "GET", f"/{kind}", headers=headers)
+        began = kind in ("stream", "posted") or (kind == "events" and (gone_after or raises is None))
+        assert (["after", "finally"] if began else ["after"]) == finished
+    assert [] == [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+# "An error after the response started: log once, re-raise; never a second start, never a clean end."
+
+
+@pytest.mark.parametrize("kind", ["stream", "events"])
+async def test_an_error_after_the_start_is_logged_once_and_raised(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The server learns of the failure and breaks the connection off: no second start, no last chunk."""
+    app = App()
+
+    async def breaking() -> AsyncIterator[str]:
+        yield "one"
+        raise ZeroDivisionError
+
+    app.GET("/stream", lambda req, res, ctx: res.stream(breaking()) and None)
+    app.GET("/events", lambda req, res, ctx: res.events(breaking()) and None)
+    server = Server()
+    with pytest.raises(ZeroDivisionError):
+        await server.serve(app, url=f"/{kind}")
+    assert 1 == [message["type"] for message in server.sent].count("http.response.start")
+    assert all(message.get("more_body") for message in server.sent[1:])
+    assert 1 == len([record for record in caplog.records if record.levelno >= logging.ERROR])
+
+
+async def test_control_an_error_before_the_start_is_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """A stream that fails before its first chunk is an ordinary 500, logged once."""
+    app = App()
+
+    async def broken() -> AsyncIterator[str]:
+        raise ZeroDivisionError
+        yield ""
+
+    app.GET("/", lambda req, res, ctx: res.stream(broken()) and None)
+    assert 500 == (await request(app)).status
+    assert 1 == len([record for record in caplog.records if record.levelno >= logging.ERROR])
+
+
+# "WebSocket: first receive is connect; refuse with the denial extension if it is offered, else close (403).
+# Exactly one of text/bytes. Exception -> 1011."
+
+
+async def test_the_first_thing_received_is_connect() -> None:
+    """`accept` takes the connect message in before it answers; a client that left before it is no error."""
+    app = App()
+    order: list[str] = []
+
+    async def handler(req: Any, ws: Any, ctx: Any) -> None:
+        await ws.accept()
+
+    app.WS("/", handler)
+    pending = [CONNECT]
+
+    async def receive() -> Any:
+        order.append("receive")
+        return pending.pop() if pending else {"type": "websocket.disconnect", "code": 1006}
+
+    async def send(message: Any) -> None:
+        order.append(message["type"])
+
+    scope = {**http_scope(), "type": "websocket", "subprotocols": []}
+    await app(scope, receive, send)
+    assert ["receive", "websocket.accept", "websocket.close"] == order
+    order.clear()
+    await app(scope, receive, send)
+    assert ["receive"] == order
+
+
+@pytest.mark.parametrize("cause", ["abort", "error", "deny", "return", "missing", "crash"])
+@pytest.mark.parametrize("extensions", [DENIAL, {}, None], ids=["denial", "close", "absent"])
+async def test_a_handshake_is_refused_as_the_server_can(cause: str, extensions: Any) -> None:
+    """With the extension an HTTP response is sent, status, headers and body; without it a close, which servers make a 403."""
+    app = App()
+
+    async def handler(req: Any, ws: Any, ctx: Any) -> None:
+        if cause == "error":
+            raise HTTPError(401, headers={"www-authenticate": "Bearer"})
+        if cause == "crash":
+            raise ZeroDivisionError
+        if cause == "deny":
+            await ws.deny(429, "later")
+
+    if cause == "abort":
+        app.BEFORE("/", lambda req, res, ctx: res.abort("no", 402))
+    if cause != "missing":
+        app.WS("/", handler)
+    sent = await talk(app, "/", extensions=extensions)
+    status = {"abort": 402, "error": 401, "deny": 429, "return": 403, "missing": 404, "crash": 500}[cause]
+    if extensions is DENIAL:
+        assert ["websocket.http.response.start", "websocket.http.response.body"] == [
+            message["type"] for message in sent
+        ]
+        assert status == sent[0]["status"]
+        assert (cause == "error") == ((b"www-authenticate", b"Bearer") in sent[0]["headers"])
+    else:
+        assert ["websocket.close"] == [message["type"] for message in sent]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"text": "a"},
+        {"bytes": b"a"},
+        {"text": "a", "bytes": None},
+        {"text": None, "bytes": b"a"},
+        {"text": ""},
+        {"bytes": b""},
+        {"text": None, "bytes": b""},
+    ],
+)
+async def test_exactly_one_of_text_and_bytes(message: dict[str, Any]) -> None:
+    """Messages come with one of both, the other absent or None, and go out with exactly one key; empty ones are messages too."""
+    app = App()
+
+    async def echo(req: Any, ws: Any, ctx: Any) -> None:
+        await ws.accept()
+        async for content in ws:
+            await (ws.send_text(content) if isinstance(content, str) else ws.send_bytes(content))
+
+    app.WS("/", echo)
+    sent = await talk(app, "/", {"type": "websocket.receive", **message})
+    given = {key: value for key, value in message.items() if value is not None}
+    assert {"type": "websocket.send", **given} == sent[1]
+
+
+async def test_an_exception_closes_with_1011() -> None:
+    """A handler that fails after accept closes with 1011; one that returns, with 1000."""
+    app = App()
+
+    async def crash(req: Any, ws: Any, ctx: Any) -> None:
+        await ws.accept()
+        raise ZeroDivisionError
+
+    async def end(req: Any, ws: Any, ctx: Any) -> None:
+        await ws.accept()
+
+    app.WS("/crash", crash)
+    app.WS("/end", end)
+    assert 1011 == (await talk(app, "/crash"))[-1]["code"]
+    assert 1000 == (await talk(app, "/end"))[-1]["code"]
+
+
+# "Lifespan: never let an exception escape: send startup.failed, return. Undo what had started, in reverse. Every
+# shutdown step runs; then shutdown.failed if one failed. Requests get a shallow copy of state."
+
+
+async def test_a_failed_start_is_said_and_undone() -> None:
+    """`startup.failed` goes out, the call returns, and what had started is ended in reverse."""
+    steps: list[str] = []
+    app, child = App(), App()
+
+    def failing(app: App) -> None:
+        raise ZeroDivisionError
+
+    app.ON(STARTUP, lambda app: steps.append("parent up"))
+    app.ON(SHUTDOWN, lambda app: steps.append("parent down"))
+    child.ON(STARTUP, lambda app: steps.append("child up"))
+    child.ON(SHUTDOWN, lambda app: steps.append("child down"))
+    child.ON(STARTUP, failing)
+    app.mount(child, "/child")
+    async with Lifespan(app) as lifespan:
+        assert ["lifespan.startup.failed"] == [message["type"] for message in lifespan.messages]
+        assert "ZeroDivisionError" in lifespan.messages[0]["message"]
+    assert ["parent up", "child up", "child down", "parent down"] == steps
+
+
+async def test_a_registration_that_cannot_work_fails_the_start() -> None:
+    """Contradictions that show only when everything is wired up keep the server from serving."""
+    app, one, other = App(), App(), App()
+    for child in (one, other):
+        child.GET("/page", lambda req, res, ctx: "")
+        app.mount(child, "/same")
+    async with Lifespan(app) as lifespan:
+        assert "lifespan.startup.failed" == lifespan.messages[0]["type"]
+
+
+async def test_every_shutdown_step_runs_and_the_failure_is_said() -> None:
+    """One step that fails keeps no other from running; then `shutdown.failed` names it."""
+    steps: list[str] = []
+    app = App()
+
+    def failing(app: App) -> None:
+        steps.append("failed")
+        raise ZeroDivisionError
+
+    app.ON(STARTUP, lambda app: None)
+    app.ON(SHUTDOWN, lambda app: steps.append("first"))
+    app.ON(SHUTDOWN, failing)
+    app.ON(SHUTDOWN, lambda app: steps.append("last"))
+    async with Lifespan(app) as lifespan:
+        pass
+    assert {"first", "failed", "last"} == set(steps)
+    assert "lifespan.shutdown.failed" == lifespan.messages[-1]["type"]
+    assert "ZeroDivisionError" in lifespan.messages[-1]["message"]
+
+
+async def test_a_foreign_application_gets_a_shallow_copy_of_state() -> None:
+    """What one request writes into its state is not in another's, and values themselves are shared."""
+    seen: list[dict[str, Any]] = []
+    shared: list[int] = []
+
+    async def foreign(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            scope["state"]["shared"] = shared
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        seen.append(dict(scope["state"]))
+        scope["state"]["mine"] = scope["path"]
+        scope["state"]["shared"].append(1)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    app = App()
+    app.mount(foreign, "/foreign")
+    async with Lifespan(app):
+        for path in ("/foreign/a", "/foreign/b"):
+            assert 200 == (await request(app, url=path)).status
+    assert ([{"shared"}, {"shared"}], [1, 1]) == ([set(state) for state in seen], shared)
+
+
+# "Servers send shutdown only after connections close, so streams must learn of the shutdown another way."
+
+
+async def test_streams_without_an_end_learn_of_the_shutdown() -> None:
+    """Event streams end cleanly when the application is told that the server stops, before any connection is closed."""
+    app = App()
+    finished: list[str] = []
+
+    async def endless() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "tick"
+                await asyncio.sleep(0.001)
+        finally:
+            finished.append("finally")
+
+    app.GET("/", lambda req, res, ctx: res.events(endless()) and None)
+    server = Server()
+    serving = asyncio.ensure_future(server.serve(app))
+    await asyncio.sleep(0.02)
+    assert not serving.done()
+    app.stopping.set()
+    sent = await asyncio.wait_for(serving, 5)
+    assert (["finally"], False) == (finished, sent[-1].get("more_body", False))
+
+
+# "CancelledError is never swallowed. Single-member ExceptionGroups are unwrapped to find a handler, real groups are not."
+
+
+@pytest.mark.parametrize("where", ["before", "handler", "after", "stream", "socket", "deferred", "rescue", "body"])
+async def test_a_cancellation_is_never_swallowed(where: str) -> None:
+    """A request that is cancelled from outside ends cancelled, wherever it was, and its AFTER hooks have run."""
+    unwound: list[str] = []
+    app = App()
+    reached = asyncio.Event()
+
+    async def wait(*_: Any) -> None:
+        reached.set()
+        await asyncio.sleep(60)
+
+    async def chunks() -> AsyncIterator[str]:
+        yield "first"
+        await wait()
+
+    def crash(req: Any, res: Any, ctx: Any) -> None:
+        raise ZeroDivisionError
+
+    if where == "before":
+        app.BEFORE("/", wait)
+    if where == "after":
+        app.AFTER("/", wait)
+    if where == "rescue":
+        app.ON(ZeroDivisionError, wait)
+    app.AFTER("/*", lambda req, res, ctx: unwound.append("after"))
+    handlers = {
+        "handler": wait,
+        "stream": lambda req, res, ctx: chunks(),
+        "deferred": lambda req, res, ctx: res.defer(wait) and None,
+        "rescue": crash,
+    }
+    app.POST("/", handlers.get(where, lambda req, res, ctx: "done"))
+    app.WS("/", wait)
+    server = Server()
+    if where == "body":
+        server.events = [{"type": "http.request", "body": b"a", "more_body": True}]
+    scope = {
+        **http_scope("POST", headers=[(b"transfer-encoding", b"chunked")]),
+        **({"type": "websocket"} if where == "socket" else {}),
+    }
+    task = asyncio.ensure_future(app(scope, server.receive, server.send))
+    await (asyncio.sleep(0.01) if where == "body" else reached.wait())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
+    assert (["after"] if where != "body" else []) == unwound
+
+
+async def test_groups_of_one_are_unwrapped_and_real_groups_are_not() -> None:
+    """`ON(KeyError)` sees a KeyError that a TaskGroup raised alone, also wrapped twice; two errors stay a group."""
+    app = App()
+    app.ON(KeyError, lambda req, res, ctx, error: res.out(404, "one"))
+    app.ON(ExceptionGroup, lambda req, res, ctx, error: res.out(502, "several"))
+
+    def raising(error: Exception) -> Any:
+        def handler(req: Any, res: Any, ctx: Any) -> None:
+            raise error
+
+        return handler
+
+    app.GET("/one", raising(ExceptionGroup("", [KeyError()])))
+    app.GET("/twice", raising(ExceptionGroup("", [ExceptionGroup("", [KeyError()])])))
+    app.GET("/two", raising(ExceptionGroup("", [KeyError(), ValueError()])))
+    assert [404, 404, 502] == [(await request(app, url=url)).status for url in ("/one", "/twice", "/two")]
+
+
+# "pathsend, trailers, early hints only if the server advertises them."
+
+
+@pytest.mark.parametrize(
+    "extensions",
+    [{"http.response.pathsend": {}}, {}, None, {"http.response.push": {}}],
+    ids=["pathsend", "none", "absent", "others"],
+)
+async def test_extensions_are_used_only_if_the_server_advertises_them(extensions: Any, tmp_path: Path) -> None:
+    """A file goes out by `pathsend` where that is offered, and in plain messages everywhere else; nothing else is sent."""
+    (tmp_path / "a.txt").write_text("content")
+    app = App()
+    app.GET("/", lambda req, res, ctx: res.file(tmp_path / "a.txt") and None)
+    reply = await request(app, extensions=extensions)
+    by_path = extensions is not None and "http.response.pathsend" in extensions
+    assert ["http.response.start", "http.response.pathsend" if by_path else "http.response.body"] == [
+        message["type"] for message in reply.messages
+    ]
+    assert by_path or reply.body == b"content"
