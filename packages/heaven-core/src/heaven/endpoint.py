@@ -241,17 +241,17 @@ async def _send_whole(res: Response, send: Send, *, head: bool) -> None:
 
 
 class _Tracked:
-    """The server's send, and whether it was used; a plain call, so that a chunk costs no frame more."""
+    """The server's send, and whether it was used. `direct` is the send itself, for those who have used it once."""
 
-    __slots__ = ("_send", "started")
+    __slots__ = ("direct", "started")
 
     def __init__(self, send: Send) -> None:
-        self._send = send
+        self.direct = send
         self.started = False
 
     def __call__(self, message: Message) -> Awaitable[None]:
         self.started = True
-        return self._send(message)
+        return self.direct(message)
 
 
 class _Guard:

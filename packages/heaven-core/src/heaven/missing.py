@@ -42,7 +42,7 @@ class Missing:
         self._content: Message = {"type": "http.response.body", "body": b""}
         if not recovery.handlers(NotFound()):
             body, media_type = render(NotFound(), None)
-            fields = [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
+            fields = [(b"content-type", media_type), (b"vary", b"accept"), (b"content-length", b"%d" % len(body))]
             self._start = {"type": "http.response.start", "status": 404, "headers": fields}
             self._content["body"] = body
 

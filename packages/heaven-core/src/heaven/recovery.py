@@ -111,6 +111,8 @@ class Recovery:
             _prepare(plain, res, late)
             res.body, media_type = problems.render(plain, accept)
         res.headers["content-type"] = media_type.decode()
+        vary = res.headers.get("vary")
+        res.headers["vary"] = f"{vary}, accept" if vary else "accept"  # JSON or a page: a cache keeps both apart
 
     def _rendered(self, error: Exception, accept: str | None) -> tuple[bytes, bytes]:
         if isinstance(error, HTTPError):

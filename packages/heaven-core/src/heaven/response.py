@@ -15,13 +15,14 @@ from msgspec import Struct
 from heaven.cookies import bake_cookie
 from heaven.errors import Abort, HeaderError
 from heaven.files import FileBody
+from heaven.head import BODILESS, LENGTHS, SHORT, fields, final_status
 from heaven.headers import ResponseHeaders
 from heaven.sse import EventStream
 from heaven.streams import StreamBody
 from heaven.validation import encode_json
 
 if TYPE_CHECKING:
-    from heaven.types import Deliverable, Message, Outcome, RawHeaders
+    from heaven.types import Deliverable, Message, Outcome
 
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
 JSON = (b"content-type", b"application/json")
@@ -29,15 +30,8 @@ OCTETS = (b"content-type", b"application/octet-stream")
 WHOLE = frozenset((dict, list, str, bytes, type(None), tuple, int, float, bool))
 """The types of bodies that plainly go out in one piece."""
 
-SHORT = 1024
-LENGTHS = [(b"content-length", b"%d" % size) for size in range(SHORT)]
-"""The Content-Length of short bodies, written once."""
-
 Deferred: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
-# What these say about the message is settled by its content alone.
-_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-BODILESS = frozenset((204, 205, 304))
 
 # What describes the body that failed, or says how long it may be kept, must not describe the error that replaces it.
 _REPRESENTATION = frozenset(
@@ -342,24 +336,6 @@ def messages(res: Response, *, head: bool = False) -> tuple[Message, Message]:
     )
 
 
-def fields(res: Response, content_type: tuple[bytes, bytes] | None, length: int | None) -> RawHeaders:
-    """The header fields as they go out: the kind's Content-Type unless one is set, and always Heaven's own length."""
-    headers = res._headers  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 (PERF: none are made for it)
-    if headers is None or not headers.raw:
-        raw: RawHeaders = [] if content_type is None else [content_type]
-    else:
-        raw = [pair for pair in headers.raw if pair[0] not in _FRAMING]
-        if content_type is not None:
-            for name, _ in raw:
-                if name == b"content-type":
-                    break
-            else:
-                raw.append(content_type)
-    if length is not None:
-        raw.append((b"content-length", b"%d" % length))
-    return raw
-
-
 def _encoded(body: Any) -> tuple[bytes, tuple[bytes, bytes] | None]:
     if body is None:
         return b"", None
@@ -368,20 +344,6 @@ def _encoded(body: Any) -> tuple[bytes, tuple[bytes, bytes] | None]:
     if isinstance(body, bytes | bytearray | memoryview):
         return bytes(body), OCTETS  # pyright: ignore[reportUnknownArgumentType]
     return encode_json(body), JSON
-
-
-def final_status(status: Any) -> int:
-    """The status as a plain int, where it is one that ends a request (RFC 9110 15).
-
-    Raises:
-        TypeError: it is no number.
-        ValueError: it is not 200 to 599.
-    """
-    if not isinstance(status, int):
-        raise TypeError(f"res.status takes an int or an http.HTTPStatus, and was set to {status!r}")
-    if not 200 <= status <= 599:
-        raise ValueError(f"res.status takes 200 to 599, the statuses that end a request, and was set to {status!r}")
-    return int(status)
 
 
 def deliverable(body: Any) -> Deliverable | None:

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from heaven.errors import ClientDisconnected
+from heaven.head import BODILESS, fields, final_status
 from heaven.headers import field_value
 from heaven.liveness import WhileConnected
 
@@ -82,6 +83,7 @@ class StreamBody:
                                 if not begun:
                                     begun = True
                                     await send(start)
+                                    send = getattr(send, "direct", send)
                                 await send({"type": "http.response.body", "body": data, "more_body": True})
                             except OSError as error:
                                 raise ClientDisconnected(LEFT) from error
@@ -137,8 +139,6 @@ def start_of_stream(res: Response, content_type: tuple[bytes, bytes], *, length:
         content_type: its Content-Type unless a header says it.
         length: how many bytes are to come, where that is known.
     """
-    from heaven.response import BODILESS, fields, final_status  # it knows this module, as the one that makes bodies
-
     status = final_status(res.status)
     kind = None if status in BODILESS else content_type
     return {"type": "http.response.start", "status": status, "headers": fields(res, kind, length)}
@@ -146,14 +146,12 @@ def start_of_stream(res: Response, content_type: tuple[bytes, bytes], *, length:
 
 def is_bodiless(req: Request, res: Response) -> bool:
     """Whether the response ends with its headers: to HEAD, and for 204, 205 and 304 (RFC 9110 6.4.1)."""
-    from heaven.response import BODILESS  # see above
-
     return req.method == "HEAD" or res.status in BODILESS
 
 
 def watchable(req: Request) -> Receive | None:
     """What tells that the client left; None where the application may still be reading the request's body from it."""
-    return None if req.site.streams else req.receive
+    return req.receive if req.is_complete else None
 
 
 async def send_or_leave(send: Send, message: Message) -> None:
