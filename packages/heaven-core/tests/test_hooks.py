@@ -1,0 +1,298 @@
+"""Hooks: which routes they cover, in which order they run, and that AFTER always unwinds."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from driver import request
+from heaven import App, HTTPError, RegistrationError
+from heaven.hooks import EVERY, Hook
+from heaven.patterns import parse_pattern
+
+
+def hook_of(pattern, *, methods=None, subdomain=EVERY):
+    """A BEFORE hook for a pattern."""
+    return Hook("BEFORE", parse_pattern(pattern), print, print, methods and frozenset(methods), subdomain, "here:1")
+
+
+@pytest.mark.parametrize(
+    ("hook", "covered", "not_covered"),
+    [
+        ("/*", ["/", "/x", "/x/y", "/:id", "/*"], []),
+        ("/", ["/"], ["/x", "/*", "/:id"]),
+        (
+            "/orders/*",
+            ["/orders", "/orders/", "/orders/:id", "/orders/:id/lines", "/orders/*"],
+            ["/", "/ordersx", "/users", "/*"],
+        ),
+        ("/orders", ["/orders", "/orders/"], ["/orders/:id", "/orders/*"]),
+        (
+            "/users/:id",
+            ["/users/:name", "/users/:id:int", "/users/:id/"],
+            ["/users", "/users/me", "/users/:id/x", "/users/*"],
+        ),
+        ("/users/:id:int", ["/users/:number:int"], ["/users/:id", "/users/:id:uuid", "/users/me"]),
+        ("/users/:id/*", ["/users/:id", "/users/:name/x", "/users/:id/*"], ["/users", "/users/me"]),
+        ("/a/:rest:path", ["/a", "/a/b", "/a/*"], ["/b"]),
+    ],
+)
+def test_a_pattern_covers_routes_by_their_own_pattern(hook, covered, not_covered) -> None:
+    """A star covers its own door and everything below, a parameter any parameter, a typed one those of its type."""
+    assert covered == [
+        route for route in (*covered, *not_covered) if hook_of(hook).covers(parse_pattern(route), "GET", None)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("methods", "method", "covers"),
+    [
+        (None, "GET", True),
+        (["POST"], "POST", True),
+        (["POST"], "GET", False),
+        (["GET"], "HEAD", True),
+        (["HEAD"], "GET", False),
+        (["HEAD"], "HEAD", True),
+        (["POST"], "HEAD", False),
+        (["WEBSOCKET"], "WEBSOCKET", True),
+        (["GET"], "WEBSOCKET", False),
+    ],
+)
+def test_methods_limit_a_hook(methods, method, covers) -> None:
+    """A hook for GET guards HEAD too, which the GET route answers."""
+    assert covers is hook_of("/*", methods=methods).covers(parse_pattern("/x"), method, None)
+
+
+def test_a_subdomain_limits_a_hook() -> None:
+    """Without a subdomain a hook covers all; with one that one; with None the routes that have none."""
+    route = parse_pattern("/x")
+    assert [True, True] == [hook_of("/*").covers(route, "GET", subdomain) for subdomain in (None, "api")]
+    assert [False, True] == [
+        hook_of("/*", subdomain="api").covers(route, "GET", subdomain) for subdomain in (None, "api")
+    ]
+    assert [True, False] == [
+        hook_of("/*", subdomain=None).covers(route, "GET", subdomain) for subdomain in (None, "api")
+    ]
+
+
+def recording(log, name):
+    async def hook(req, res, ctx):
+        log.append(name)
+
+    return hook
+
+
+NARROWING = ["/*", "/:any/*", "/orders/*", "/orders/:id/*", "/orders/:id", "/orders/:id:int"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_before_runs_from_the_broadest_pattern_inwards_and_after_mirrors_it(seed) -> None:
+    """The order of registration of different patterns does not matter."""
+    log: list[str] = []
+    app = App()
+    patterns = NARROWING.copy()
+    random.Random(seed).shuffle(patterns)
+    for pattern in patterns:
+        app.BEFORE(pattern, recording(log, pattern))
+        app.AFTER(pattern, recording(log, pattern))
+    app.GET("/orders/:id:int", recording(log, "handler"))
+    await request(app, "GET", "/orders/7")
+    applying = [pattern for pattern in NARROWING if pattern != "/:any/*"]
+    assert [*applying, "handler", *reversed(applying)] == log
+
+
+async def test_within_one_pattern_hooks_run_as_registered_and_after_mirrored() -> None:
+    """Two BEFORE hooks of one pattern run first to last, two AFTER hooks last to first."""
+    log: list[str] = []
+    app = App()
+    for name in ("first", "second"):
+        app.BEFORE("/*", recording(log, f"before {name}"))
+        app.AFTER("/*", recording(log, f"after {name}"))
+    app.GET("/", recording(log, "handler"))
+    await request(app)
+    assert ["before first", "before second", "handler", "after second", "after first"] == log
+
+
+class Guard:
+    def __init__(self):
+        self.calls = []
+
+    def check(self, req, res, ctx):
+        self.calls.append(req.path)
+
+
+async def test_each_hook_runs_at_most_once_a_request() -> None:
+    """A function that two patterns bring runs once, at its broadest place; bound methods are known again."""
+    app, guard, log = App(), Guard(), []
+    same = recording(log, "same")
+    app.BEFORE("/x/y", same)
+    app.BEFORE("/x/*", recording(log, "between"))
+    app.BEFORE("/*", same)
+    for pattern in ("/*", "/x/*"):
+        app.BEFORE(pattern, guard.check)
+        app.AFTER(pattern, same)
+    app.GET("/x/y", recording(log, "handler"))
+    await request(app, "GET", "/x/y")
+    assert ["same", "between", "handler", "same"] == log
+    assert ["/x/y"] == guard.calls
+
+
+async def abort(req, res, ctx):
+    res.abort("enough", 418)
+
+
+async def reject(req, res, ctx):
+    raise HTTPError(409)
+
+
+async def fail(req, res, ctx):
+    raise ValueError("canary")
+
+
+async def linger(req, res, ctx):
+    await asyncio.sleep(10)
+
+
+@pytest.mark.parametrize(
+    ("handler", "options", "status", "outcome"),
+    [
+        (abort, {}, 418, "aborted"),
+        (reject, {}, 409, "rejected"),
+        (fail, {}, 500, "failed"),
+        (linger, {"timeout": 0.01}, 503, "timeout"),
+        (abort, {"expects": list[int]}, 415, "rejected"),
+        (lambda req, res, ctx: None, {}, 200, "ok"),
+    ],
+    ids=["abort", "HTTPError", "exception", "timeout", "validation", "ok"],
+)
+async def test_after_unwinds_whatever_became_of_the_handler(handler, options, status, outcome) -> None:
+    """AFTER sees the response as it goes out, may still set headers, and `res.outcome` says what happened."""
+    app = App()
+    seen = []
+
+    def stamp(req, res, ctx):
+        seen.append((res.status, res.outcome))
+        res.headers["x-stamp"] = "set"
+
+    app.AFTER("/*", stamp)
+    app.POST("/", handler, **options)
+    reply = await request(app, "POST", body=b"body")
+    assert [(status, outcome)] == seen
+    assert (status, "set") == (reply.status, reply.headers["x-stamp"])
+
+
+async def test_after_unwinds_when_the_request_is_cancelled_and_the_cancellation_goes_on() -> None:
+    """CancelledError is not swallowed; AFTER sees `cancelled`."""
+    app = App()
+    seen = []
+    app.AFTER("/*", lambda req, res, ctx: seen.append(res.outcome))
+    app.GET("/", linger)
+    task = asyncio.ensure_future(request(app))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ["cancelled"] == seen
+
+
+async def test_a_before_hook_that_aborts_ends_the_request_and_every_after_hook_runs() -> None:
+    """Once BEFORE began AFTER unwinds, also where a guard refuses; the handler does not run."""
+    app, log = App(), []
+    app.BEFORE("/*", recording(log, "first"))
+    app.BEFORE("/*", abort)
+    app.BEFORE("/*", recording(log, "never"))
+    app.AFTER("/*", recording(log, "after"))
+    app.GET("/", recording(log, "handler"))
+    assert 418 == (await request(app)).status
+    assert ["first", "after"] == log
+
+
+async def test_an_after_hook_that_fails_is_answered_and_the_others_still_run() -> None:
+    """The failure becomes the response; what the other AFTER hooks do stands."""
+    app, log = App(), []
+    app.AFTER("/*", recording(log, "outer"))
+    app.AFTER("/*", fail)
+    app.AFTER("/*", recording(log, "inner"))
+    app.ON(ValueError, lambda req, res, ctx, error: res.out(400, "answered"))
+    app.GET("/", lambda req, res, ctx: "fine")
+    assert "answered" == (await request(app)).text
+    assert ["inner", "outer"] == log
+
+
+async def test_no_hook_runs_where_no_route_matched() -> None:
+    """A 404, 405 or automatic OPTIONS runs no hook, a WebSocket without a route neither."""
+    app, log = App(), []
+    app.BEFORE("/*", recording(log, "before"))
+    app.AFTER("/*", recording(log, "after"))
+    app.GET("/x", recording(log, "handler"))
+    statuses = [
+        (await request(app, method, url)).status for method, url in (("GET", "/y"), ("POST", "/x"), ("OPTIONS", "/x"))
+    ]
+    assert ([404, 405, 204], []) == (statuses, log)
+
+
+async def test_hooks_of_subdomains_and_methods_run_for_their_requests_alone() -> None:
+    """`methods=` and `subdomain=` limit what a hook covers."""
+    app, log = App(), []
+    app.BEFORE("/*", recording(log, "post"), methods="POST")
+    app.BEFORE("/*", recording(log, "api"), subdomain="api")
+    app.BEFORE("/*", recording(log, "bare"), subdomain=None)
+    app.HTTP("/", recording(log, "handler"))
+    app.HTTP("/", recording(log, "handler"), subdomain="api")
+    await request(app, "POST", host="api.shop.test")
+    await request(app, "GET", host="shop.test")
+    await request(app, "POST", host="shop.test")
+    assert ["post", "api", "handler", "bare", "handler", "post", "bare", "handler"] == log
+
+
+def test_a_hook_that_covers_nothing_costs_nothing() -> None:
+    """It is in no endpoint's tuples."""
+    app = App()
+    app.BEFORE("/nowhere/*", fail)
+    app.GET("/", reject)
+    assert [(), ()] == [entry.before for entry in app.wiring.entries]
+
+
+def test_a_hook_registered_later_counts_from_then_on() -> None:
+    """The application is wired up again when something was registered."""
+    app = App()
+    app.GET("/", reject)
+    before = app.wiring
+    app.AFTER("/*", fail)
+    assert before is not app.wiring
+    assert 1 == len(app.wiring.entries[0].after)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "text"),
+    [
+        (("orders", reject), {}, "BEFORE orders at .*: the URL 'orders' must begin with '/'"),
+        (
+            ("/orders?page:int", reject),
+            {},
+            "BEFORE .* has query hints; a hook covers routes by their path, so leave them out",
+        ),
+        (("/orders", 5), {}, "BEFORE /orders at .* got 5, which can't be called"),
+        (("/orders", lambda req: None), {}, r"it is called with \(req, res, ctx\)"),
+        (("/orders", reject), {"methods": []}, r"BEFORE /orders at .* got methods=\[\]; give some of GET, HEAD"),
+        (("/orders", reject), {"methods": "get"}, "got methods='get'; give some of GET, .*WEBSOCKET, or leave it out"),
+        (("/orders", reject), {"subdomain": "a/b"}, "BEFORE /orders at .* got the subdomain 'a/b'"),
+    ],
+)
+def test_a_hook_that_cannot_work_is_refused_with_its_place(arguments, options, text) -> None:
+    """The message names the hook, the place and the cure."""
+    with pytest.raises(RegistrationError, match=text):
+        App().BEFORE(*arguments, **options)
+
+
+async def test_what_is_chainable_may_be_returned() -> None:
+    """`return res.redirect(...)`, in a handler, with a timeout or in an error handler, gives what it says."""
+    app = App()
+    app.GET("/", lambda req, res, ctx: res.redirect("/login"))
+    app.GET("/timed", lambda req, res, ctx: res.out(201, "made"), timeout=5)
+    app.ON(404, lambda req, res, ctx: res.header("x-missing", "yes"))
+    assert (302, "/login", b"") == ((reply := await request(app)).status, reply.headers["location"], reply.body)
+    assert (201, "made") == ((reply := await request(app, "GET", "/timed")).status, reply.text)
+    assert (404, "yes") == ((reply := await request(app, "GET", "/nope")).status, reply.headers["x-missing"])
