@@ -66,8 +66,6 @@ __all__ = [
     "Request",
     "Response",
     "Router",
-    "SHUTDOWN",
-    "STARTUP",
     "Scope",
     "Send",
     "UnsupportedMediaType",

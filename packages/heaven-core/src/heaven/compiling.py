@@ -307,7 +307,7 @@ def _add_island(reach: Reach, draft: _Draft, mount: Mount) -> None:
                 taken = draft.claim(subdomain, method, pattern, place)
                 if taken is None:
                     draft.add(subdomain, method, pattern, island)
-                elif taken.call is _unused:
+                elif taken.function is _unused:
                     raise RegistrationError(
                         f"the mounts at {taken.place} and {mount.place} both have WRAP and everything below "
                         f"{place.pattern.text}; give one of them another prefix"

@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 from heaven.callables import name_of, place_of
 from heaven.hosts import host_name, subdomain_of
-from heaven.registrations import SOCKET
+from heaven.registrations import METHODS, OTHER, SOCKET
 from heaven.wiring import Island
 
 if TYPE_CHECKING:
-    from heaven.wiring import Entry, Tables, Wiring
+    from heaven.wiring import Entry, Runnable, Tables, Wiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +154,24 @@ def _steps(entry: Entry) -> tuple[Step, ...]:
 
 def _neighbours(wiring: Wiring, tables: Tables, asked: _Asked, chosen: Entry | None) -> tuple[Neighbour, ...]:
     entries = {id(each.endpoint): each for each in wiring.entries}
+    method = chosen.method if chosen is not None else asked.method if asked.method in METHODS else OTHER
+
+    def once(candidate_method: str, target: Runnable) -> bool:
+        """Of what app.HTTP registers, and of HEAD and GET, the one that this question is about."""
+        entry = entries.get(id(target))
+        if entry is None:
+            return False
+        said = entry.route.method
+        return candidate_method == (method if said is None or (said, method) == ("GET", "HEAD") else said)
+
     neighbours: list[Neighbour] = []
-    told = [] if chosen is None else [chosen.route]
-    candidates = tables.routes.candidates(asked.path, asked.raw_path)
-    for candidate in (*candidates, *tables.sockets.candidates(asked.path, asked.raw_path)):
-        entry = entries.get(id(candidate.target))
-        # HEAD comes with GET, and what app.HTTP registers is there once for every method: each route is told once.
-        if entry is not None and entry.route not in told:
-            told.append(entry.route)
-            why_not = candidate.why_not or f"it is for {entry.route.method}"
-            method = entry.route.method or "HTTP"
-            neighbours.append(Neighbour(method, candidate.pattern.text, entry.route.place, why_not))
+    for table in (tables.routes, tables.sockets):
+        for candidate in table.candidates(asked.path, asked.raw_path, once):
+            entry = entries[id(candidate.target)]
+            if entry is not chosen:
+                why_not = candidate.why_not or f"it is for {candidate.method}"
+                name = entry.route.method or "HTTP"
+                neighbours.append(Neighbour(name, candidate.pattern.text, entry.route.place, why_not))
     return tuple(neighbours)
 
 

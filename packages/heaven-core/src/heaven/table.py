@@ -239,10 +239,17 @@ registered already: drop one, or tell them apart by a literal or a type
             return ()
         return tuple(sorted(method for method in self.static if self.find(method, path, raw_path) is not None))
 
-    def candidates(self, path: str, raw_path: bytes | None = None) -> list[Candidate[T]]:
+    def candidates(
+        self, path: str, raw_path: bytes | None = None, among: Callable[[str, T], bool] | None = None
+    ) -> list[Candidate[T]]:
         """The routes of every method that match this path or come near it, the best first, ten at most.
 
         It goes through all routes, and is there to explain.
+
+        Args:
+            path: as for `find`.
+            raw_path: as for `find`.
+            among: says by method and target which routes are of interest; None for all.
 
         Example:
             >>> from heaven.patterns import parse_pattern
@@ -252,7 +259,8 @@ registered already: drop one, or tell them apart by a literal or a type
             ["the segment 'x' does not convert to int"]
         """
         segments = _split_encoded(path, raw_path) or path.split("/")
-        return rank_candidates(self._routes, [] if path in ("", "/") else segments[1:], self._slashes)
+        routes = [route for route in self._routes if among is None or among(route[0], route[2])]
+        return rank_candidates(routes, [] if path in ("", "/") else segments[1:], self._slashes)
 
     def _insert(self, method: str, pattern: Pattern, target: T) -> None:
         static = self.static.setdefault(method, {})
