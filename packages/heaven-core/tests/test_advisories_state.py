@@ -52,7 +52,7 @@ async def test_class_31_vary_survives_whatever_becomes_of_the_response(tmp_path:
     etag = (await request(app, url="/file")).headers["etag"]
     for path, headers in (("/ok", {}), ("/abort", {}), ("/missing", {}), ("/crash", {}), ("/stream", {}), ("/file", {}), ("/file", {"if-none-match": etag}), ("/file", {"range": "bytes=9-"})):  # fmt: skip
         reply = await request(app, url=path, headers=headers)
-        assert ["cookie"] == reply.all("vary")
+        assert "cookie" in reply.headers["vary"].split(", ")
         assert "public" not in reply.headers.get("cache-control", "")
 
 
@@ -67,7 +67,7 @@ async def test_class_31_an_error_does_not_hand_out_the_cookie_of_the_response_it
 
     app = App()
     app.GET("/", crash)
-    assert set((await request(app)).headers) == {"content-type", "content-length"}
+    assert set((await request(app)).headers) == {"content-type", "content-length", "vary"}
 
 
 # 32: state between requests

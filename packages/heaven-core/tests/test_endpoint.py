@@ -232,7 +232,12 @@ async def test_what_described_the_failed_body_is_gone_from_the_error() -> None:
 
     reply = await driver.request(app)
 
-    assert {"x-id": "7", "content-type": "application/problem+json", "content-length": "54"} == reply.headers
+    assert {
+        "x-id": "7",
+        "content-type": "application/problem+json",
+        "vary": "accept",
+        "content-length": "54",
+    } == reply.headers
 
 
 # Cancelled

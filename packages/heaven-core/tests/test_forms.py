@@ -149,7 +149,7 @@ async def test_save(tmp_path: Path) -> None:
     assert b"content" == (tmp_path / "7.png").read_bytes() == (tmp_path / "8.png").read_bytes()
 
 
-@pytest.mark.parametrize("filename", ["../../secret", "/etc/passwd", "..\\secret", "C:\\secret", "a\x00b"])
+@pytest.mark.parametrize("filename", ["../../secret", "/etc/passwd", "..\\secret", "C:\\secret", "a\x00b", "", "."])
 async def test_class_12_filename_is_a_label(tmp_path: Path, filename: str) -> None:
     """Class 12: the filename is a label that is never used as a path; used as one anyway, `within` refuses it."""
     folder = tmp_path / "uploads"
