@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heaven.errors import BadRequest, WebSocketDisconnected, WebSocketStateError
@@ -19,7 +20,7 @@ log = logger("heaven.websocket")
 State: TypeAlias = Literal["connecting", "open", "closed"]
 SocketHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
 
-NORMAL, NO_STATUS, ABNORMAL = 1000, 1005, 1006
+NORMAL, GOING_AWAY, NO_STATUS, ABNORMAL = 1000, 1001, 1005, 1006
 UNSUPPORTED_DATA, INVALID_DATA = 1003, 1007
 MAX_REASON = 123
 """Bytes: a close frame holds 125, and the code takes two of them (RFC 6455 5.5)."""
@@ -244,6 +245,13 @@ class WebSocket:
         except WebSocketDisconnected:
             return
         self._ended(code, reason)
+
+    async def go_away(self) -> None:
+        """Close an open connection because the server stops; the next call on it raises WebSocketDisconnected."""
+        if self._open:
+            self._ended(GOING_AWAY, "", by_client=True)
+            with suppress(OSError, RuntimeError):  # the client, or the server itself, was faster
+                await self._send({"type": "websocket.close", "code": GOING_AWAY, "reason": ""})
 
     def hand_over(self) -> tuple[Receive, Send]:
         """Receive and send for another ASGI application that takes this connection over, from its first message on.

@@ -10,15 +10,21 @@ from heaven.errors import Abort, HTTPError, WebSocketDisconnected
 from heaven.logs import logger
 from heaven.request import Request
 from heaven.response import Response, messages
-from heaven.websocket import WebSocket
+from heaven.websocket import GOING_AWAY, WebSocket
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from heaven.callables import AsyncFunction
+    from heaven.liveness import Stopping
     from heaven.recovery import Recovery
     from heaven.site import Site
     from heaven.types import Receive, Scope, Send
 
 log = logger("heaven.errors")
+
+GRACE = 1.0
+"""Seconds that a handler has to end by itself when the server stops, once its connection was closed."""
 
 
 class SocketEndpoint:
@@ -66,7 +72,8 @@ class SocketEndpoint:
                 await hook(req, res, ctx)
             if self._site.hints:
                 _ = req.queries
-            await self._handler(req, ws, ctx)
+            async with _UntilStopped(ws, self._site.stopping):
+                await self._handler(req, ws, ctx)
         except WebSocketDisconnected:
             res.outcome = "disconnected"
         except Abort:
@@ -127,3 +134,42 @@ class SocketEndpoint:
                 res.outcome = "aborted"
             except Exception:
                 log.exception("an AFTER hook of WebSocket %r failed", req.scope["path"])
+
+
+class _UntilStopped:
+    """Runs a handler until the server stops: then its connection is closed, and what runs on is cancelled after GRACE.
+
+    Not every server closes WebSockets when it stops, and some wait for them for ever.
+    """
+
+    __slots__ = ("_closing", "_deadline", "_stopping", "_ws")
+
+    def __init__(self, ws: WebSocket, stopping: Stopping) -> None:
+        self._ws = ws
+        self._stopping = stopping
+        self._deadline = asyncio.timeout(None)
+        self._closing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        await self._deadline.__aenter__()
+        self._stopping.add(self._stop)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.discard(self._stop)
+        try:
+            await self._deadline.__aexit__(kind, error, trace)
+        except TimeoutError:
+            if self._ws.state == "connecting":
+                raise HTTPError(503, "The server is stopping.") from None
+            raise WebSocketDisconnected(GOING_AWAY) from None
+        finally:
+            if self._closing is not None:
+                self._closing.cancel()
+                await asyncio.wait((self._closing,))
+
+    def _stop(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._deadline.reschedule(loop.time() + GRACE)
+        self._closing = loop.create_task(self._ws.go_away())
