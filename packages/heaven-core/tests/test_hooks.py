@@ -19,31 +19,84 @@ def hook_of(pattern, *, methods=None, subdomain=EVERY):
 
 
 @pytest.mark.parametrize(
-    ("hook", "covered", "not_covered"),
+    ("hook", "all_of", "some_of", "none_of"),
     [
-        ("/*", ["/", "/x", "/x/y", "/:id", "/*"], []),
-        ("/", ["/"], ["/x", "/*", "/:id"]),
+        ("/*", ["/", "/x", "/x/y", "/:id", "/*"], [], []),
+        ("/", ["/"], [], ["/x", "/*", "/:id"]),
         (
             "/orders/*",
             ["/orders", "/orders/", "/orders/:id", "/orders/:id/lines", "/orders/*"],
-            ["/", "/ordersx", "/users", "/*"],
+            ["/*", "/:name", "/:name/x", "/:name/*"],
+            ["/", "/ordersx", "/users", "/:id:int", "/x/*"],
         ),
-        ("/orders", ["/orders", "/orders/"], ["/orders/:id", "/orders/*"]),
+        ("/orders", ["/orders", "/orders/"], ["/*", "/:name"], ["/orders/:id", "/orders/*", "/:id/*"]),
         (
             "/users/:id",
             ["/users/:name", "/users/:id:int", "/users/:id/"],
-            ["/users", "/users/me", "/users/:id/x", "/users/*"],
+            ["/users/*", "/*", "/:a/:b"],
+            ["/users", "/users/me", "/users/:id/x", "/users/:id/*"],
         ),
-        ("/users/:id:int", ["/users/:number:int"], ["/users/:id", "/users/:id:uuid", "/users/me"]),
-        ("/users/:id/*", ["/users/:id", "/users/:name/x", "/users/:id/*"], ["/users", "/users/me"]),
-        ("/a/:rest:path", ["/a", "/a/b", "/a/*"], ["/b"]),
+        ("/users/:id:int", ["/users/:number:int"], ["/users/:id", "/users/:id:uuid", "/users/*"], ["/users/me"]),
+        ("/users/:id/*", ["/users/:id", "/users/:name/x", "/users/:id/*"], ["/users/*"], ["/users", "/users/me"]),
+        ("/users/7", ["/users/7"], ["/users/:id:int", "/users/:name", "/users/*"], ["/users/:id:uuid", "/users/8"]),
+        ("/a/:rest:path", ["/a", "/a/b", "/a/*"], ["/*"], ["/b"]),
     ],
 )
-def test_a_pattern_covers_routes_by_their_own_pattern(hook, covered, not_covered) -> None:
-    """A star covers its own door and everything below, a parameter any parameter, a typed one those of its type."""
-    assert covered == [
-        route for route in (*covered, *not_covered) if hook_of(hook).covers(parse_pattern(route), "GET", None)
-    ]
+def test_a_pattern_covers_all_some_or_none_of_a_routes_requests(hook, all_of, some_of, none_of) -> None:
+    """A star covers its own door and all below, a parameter parameters; where the route is wider, the path decides."""
+    said = {route: hook_of(hook).covers(parse_pattern(route), "GET", None) for route in (*all_of, *some_of, *none_of)}
+    assert (dict.fromkeys(all_of, "all") | dict.fromkeys(some_of, "some") | dict.fromkeys(none_of, "none")) == said
+
+
+@pytest.mark.parametrize(
+    ("path", "guarded"),
+    [
+        ("/private", True),
+        ("/private/", True),
+        ("/private/x", True),
+        ("/%70rivate/x", True),
+        ("/private%2Fx", True),
+        ("//private/x", True),
+        ("/./private/x", True),
+        ("/public/../private/x", True),
+        ("/public", False),
+        ("/privateer", False),
+        ("/public/private", False),
+    ],
+)
+async def test_a_guard_has_no_hole_where_a_wider_route_serves_its_paths(path, guarded) -> None:
+    """A hook for `/private/*` runs for what a route `/*` serves below `/private`, however the path is spelled."""
+    app = App()
+    app.BEFORE("/private/*", lambda req, res, ctx: res.abort(None, 401))
+    app.GET("/*", lambda req, res, ctx: "open")
+
+    assert (401 if guarded else 200) == (await request(app, url=path)).status
+    assert guarded is ("BEFORE" in [step.kind for step in app.explain("GET", f"https://shop.test{path}").steps])
+
+
+async def test_a_function_runs_once_for_the_requests_of_all_its_patterns() -> None:
+    """Registered for several patterns that a wider route meets in part, a function runs once where any of them matches."""
+    runs: list[str] = []
+    hook = runs_note(runs)
+    app = App()
+    for pattern in ("/a/*", "/b", "/a/x"):
+        app.BEFORE(pattern, hook)
+    app.GET("/*", lambda req, res, ctx: None)
+    app.GET("/a/:id", lambda req, res, ctx: None)
+
+    for path in ("/a/x/y", "/b", "/c", "/a/x"):
+        await request(app, url=path)
+
+    assert ["/a/x/y", "/b", "/a/x"] == runs
+
+
+def runs_note(runs):
+    """A hook that notes the path of each request it runs for."""
+
+    def note(req, res, ctx) -> None:
+        runs.append(req.path)
+
+    return note
 
 
 @pytest.mark.parametrize(
@@ -62,17 +115,17 @@ def test_a_pattern_covers_routes_by_their_own_pattern(hook, covered, not_covered
 )
 def test_methods_limit_a_hook(methods, method, covers) -> None:
     """A hook for GET guards HEAD too, which the GET route answers."""
-    assert covers is hook_of("/*", methods=methods).covers(parse_pattern("/x"), method, None)
+    assert ("all" if covers else "none") == hook_of("/*", methods=methods).covers(parse_pattern("/x"), method, None)
 
 
 def test_a_subdomain_limits_a_hook() -> None:
     """Without a subdomain a hook covers all; with one that one; with None the routes that have none."""
     route = parse_pattern("/x")
-    assert [True, True] == [hook_of("/*").covers(route, "GET", subdomain) for subdomain in (None, "api")]
-    assert [False, True] == [
+    assert ["all", "all"] == [hook_of("/*").covers(route, "GET", subdomain) for subdomain in (None, "api")]
+    assert ["none", "all"] == [
         hook_of("/*", subdomain="api").covers(route, "GET", subdomain) for subdomain in (None, "api")
     ]
-    assert [True, False] == [
+    assert ["all", "none"] == [
         hook_of("/*", subdomain=None).covers(route, "GET", subdomain) for subdomain in (None, "api")
     ]
 

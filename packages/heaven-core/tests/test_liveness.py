@@ -45,8 +45,6 @@ class Client:
         return {"type": "http.disconnect"}
 
 
-
-
 @pytest.fixture
 def handlers() -> Iterator[list[int]]:
     """Handlers for SIGTERM and SIGINT as a server installs them; the list is what they heard."""
@@ -456,7 +454,11 @@ async def test_it_nests_with_timeouts_and_itself() -> None:
     left = Client()
     left.gone.set()
     with pytest.raises(ClientDisconnected):
-        async with asyncio.timeout(EVER), WhileConnected(client.receive, delay=0), WhileConnected(left.receive, delay=0):
+        async with (
+            asyncio.timeout(EVER),
+            WhileConnected(client.receive, delay=0),
+            WhileConnected(left.receive, delay=0),
+        ):
             await asyncio.sleep(EVER)
     with pytest.raises(ClientDisconnected):
         async with WhileConnected(left.receive, delay=0), asyncio.TaskGroup() as group:
@@ -525,7 +527,11 @@ async def test_work_beside_the_body_is_ended_with_it() -> None:
 
 @pytest.mark.parametrize(
     ("error", "expected"),
-    [(OSError("gone"), ClientDisconnected), (ClientDisconnected("gone"), ClientDisconnected), (KeyError("bug"), KeyError)],
+    [
+        (OSError("gone"), ClientDisconnected),
+        (ClientDisconnected("gone"), ClientDisconnected),
+        (KeyError("bug"), KeyError),
+    ],
 )
 async def test_work_beside_the_body_that_fails_ends_it(error: Exception, expected: type[Exception]) -> None:
     """What runs beside the body and can't go on ends it, as a failing `receive` does."""

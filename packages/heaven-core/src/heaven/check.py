@@ -123,7 +123,7 @@ def _works(hook: Hook, entry: Entry) -> bool:
     if hook in present:
         return True
     covered = hook.covers(entry.pattern, entry.method, entry.subdomain)
-    return covered and hook.function in [each.function for each in present]
+    return covered != "none" and hook.function in [each.function for each in present]
 
 
 def _wildcard_origins(app: App, wiring: Wiring) -> Iterator[Finding]:

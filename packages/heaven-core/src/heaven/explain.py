@@ -13,6 +13,7 @@ from heaven.registrations import METHODS, OTHER, SOCKET
 from heaven.wiring import Island
 
 if TYPE_CHECKING:
+    from heaven.hooks import Hook
     from heaven.wiring import Entry, Runnable, Tables, Wiring
 
 
@@ -121,7 +122,7 @@ def explain(wiring: Wiring, method: str, url: str) -> Explanation:
         why=_why(entry),
         params=found[1],
         neighbours=neighbours,
-        steps=_steps(entry),
+        steps=_steps(entry, asked.path),
         limits={"max_body_size": entry.max_body_size, "timeout": entry.timeout},
     )
 
@@ -143,13 +144,18 @@ def _why(entry: Entry) -> str:
     return f"its parameters convert, and nothing more specific matches; {place}"
 
 
-def _steps(entry: Entry) -> tuple[Step, ...]:
+def _steps(entry: Entry, path: str) -> tuple[Step, ...]:
     route = entry.route
-    return (
-        *(Step("BEFORE", name_of(hook.function), place_of(hook.function), hook.pattern.text) for hook in entry.before),
-        Step("HANDLER", name_of(route.function), place_of(route.function), entry.pattern.text),
-        *(Step("AFTER", name_of(hook.function), place_of(hook.function), hook.pattern.text) for hook in entry.after),
-    )
+    handler = Step("HANDLER", name_of(route.function), place_of(route.function), entry.pattern.text)
+    return (*_hooks(entry.before, path), handler, *_hooks(entry.after, path))
+
+
+def _hooks(hooks: tuple[Hook, ...], path: str) -> list[Step]:
+    return [
+        Step(hook.when, name_of(hook.function), place_of(hook.function), hook.pattern.text)
+        for hook in hooks
+        if hook.runs_at(path)
+    ]
 
 
 def _neighbours(wiring: Wiring, tables: Tables, asked: _Asked, chosen: Entry | None) -> tuple[Neighbour, ...]:

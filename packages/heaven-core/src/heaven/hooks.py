@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from posixpath import normpath
 from typing import TYPE_CHECKING, Literal
+
+from heaven.patterns import parse_pattern
+from heaven.table import RouteTable
 
 if TYPE_CHECKING:
     from heaven.callables import AsyncFunction
+    from heaven.context import Context
     from heaven.patterns import Pattern, Segment
+    from heaven.request import Request
+    from heaven.response import Response
     from heaven.types import Handler
 
 EVERY = "every"
 """The subdomain of a hook that was given none: it covers routes on all of them."""
 
 When = Literal["BEFORE", "AFTER"]
+Coverage = Literal["all", "some", "none"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hook:
     """One `BEFORE` or `AFTER`, as it was said.
 
-    `function` is what was passed, `call` its awaitable form; `methods` None covers every method.
+    `function` is what was passed, `call` its awaitable form; `methods` None covers every method. `paths` is empty for
+    a hook that runs for all requests of its route; else it runs for those whose path one of these patterns matches.
     """
 
     when: When
@@ -31,30 +41,70 @@ class Hook:
     methods: frozenset[str] | None
     subdomain: str | None
     place: str
+    paths: tuple[Pattern, ...] = ()
 
-    def covers(self, route: Pattern, method: str, subdomain: str | None) -> bool:
-        """Whether it runs for a route: by subdomain, method and pattern."""
-        if self.subdomain not in (EVERY, subdomain):
-            return False
+    def covers(self, route: Pattern, method: str, subdomain: str | None) -> Coverage:
+        """For which requests of a route it runs: by subdomain, method and pattern."""
         # HEAD is answered by the GET route, so what guards GET guards it too.
         asked = {method, "GET"} if method == "HEAD" else {method}
-        return (self.methods is None or not asked.isdisjoint(self.methods)) and _overlaps(self.pattern, route)
+        if self.subdomain not in (EVERY, subdomain) or (self.methods is not None and asked.isdisjoint(self.methods)):
+            return "none"
+        return coverage(self.pattern, route)
+
+    def runs_at(self, path: str) -> bool:
+        """Whether it runs for a request with this path, of a route that it covers."""
+        return not self.paths or _matches(_table(self.paths), path)
 
 
-def _overlaps(hook: Pattern, route: Pattern) -> bool:
-    """Whether a hook's pattern covers a route's: `/orders/*` covers `/orders` and everything below."""
-    if len(hook.segments) > len(route.segments):
-        return False
-    if hook.rest is None and (len(hook.segments) != len(route.segments) or route.rest is not None):
-        return False
-    return all(map(_same, hook.segments, route.segments))
+def coverage(hook: Pattern, route: Pattern) -> Coverage:
+    """For which requests of a route a hook's pattern stands.
+
+    `/orders/*` covers `/orders` and everything below it. A parameter stands for parameters, whatever they are called,
+    and not for what the route spells out: `/users/:id` has nothing to say about `/users/me`. Where the route is wider
+    than the hook, as `/*` is wider than `/private/*`, the path of each request decides.
+
+    Example:
+        >>> from heaven.patterns import parse_pattern
+        >>> [coverage(parse_pattern("/private/*"), parse_pattern(route)) for route in ("/private", "/*", "/public")]
+        ['all', 'some', 'none']
+    """
+    longer = len(hook.segments) > len(route.segments)
+    if longer and route.rest is None:
+        return "none"
+    if hook.rest is None and not longer and (route.rest is not None or len(hook.segments) < len(route.segments)):
+        return "none"
+    each = {_stands_for(*pair) for pair in zip(hook.segments, route.segments, strict=False)}
+    if "none" in each:
+        return "none"
+    return "some" if longer or "some" in each else "all"
 
 
-def _same(hook: Segment, route: Segment) -> bool:
-    """A literal covers that literal; a parameter covers any parameter, or where it has a type, those of this type."""
-    if hook.converter is None or route.converter is None:
-        return hook.converter is route.converter and hook.text == route.text
-    return hook.converter.name in ("str", route.converter.name)
+def _stands_for(hook: Segment, route: Segment) -> Coverage:
+    if route.converter is None:
+        return "all" if hook.converter is None and hook.text == route.text else "none"
+    if hook.converter is None:
+        return "none" if route.converter.parse(hook.text) is None else "some"
+    if hook.converter.name in ("str", route.converter.name):
+        return "all"
+    return "some"
+
+
+@lru_cache(maxsize=256)
+def _table(paths: tuple[Pattern, ...]) -> RouteTable[bool]:
+    """What finds a path that one of the patterns matches, or the door of one: `/private` of `/private/*`."""
+    table: RouteTable[bool] = RouteTable()
+    doors = [parse_pattern(each.text.rpartition("/")[0] or "/") for each in paths if each.rest is not None]
+    known: set[object] = set()
+    for pattern in (*paths, *doors):
+        if (shape := pattern.shape("ignore")) not in known:
+            known.add(shape)
+            table.add("", pattern, True)  # noqa: FBT003 (there is something)
+    return table
+
+
+def _matches(table: RouteTable[bool], path: str) -> bool:
+    """Whether a path is one of the table's, as it stands or as a handler may read it that tidies paths up."""
+    return any(table.find("", each) is not None for each in (path, normpath("/" + path.lstrip("/"))))
 
 
 def _broadness(hook: Hook) -> tuple[int, ...]:
@@ -82,18 +132,34 @@ def arrange(
     before: list[Hook] = []
     after: list[Hook] = []
     for level in levels:
-        covering = sorted((hook for hook in level if hook.covers(route, method, subdomain)), key=_broadness)
-        before += [hook for hook in covering if hook.when == "BEFORE"]
-        after += [hook for hook in covering if hook.when == "AFTER"]
+        for hook in sorted(level, key=_broadness):
+            covered = hook.covers(route, method, subdomain)
+            if covered != "none":
+                (before if hook.when == "BEFORE" else after).append(
+                    hook if covered == "all" else replace(hook, paths=(hook.pattern,))
+                )
     return _once(before), tuple(reversed(_once(after)))
 
 
 def _once(hooks: list[Hook]) -> tuple[Hook, ...]:
-    seen: list[object] = []
+    """Each function at its first place, for the requests of all its places."""
     kept: list[Hook] = []
     for hook in hooks:
         # Compared by ==, so that the same bound method, a new object each time it is looked up, is known again.
-        if hook.function not in seen:
-            seen.append(hook.function)
+        at = next((index for index, each in enumerate(kept) if each.function == hook.function), None)
+        if at is None:
             kept.append(hook)
-    return tuple(kept)
+        elif kept[at].paths:
+            paths = (*kept[at].paths, *hook.paths) if hook.paths else ()
+            kept[at] = replace(kept[at], paths=paths)
+    return tuple(_on_its_paths(hook) if hook.paths else hook for hook in kept)
+
+
+def _on_its_paths(hook: Hook) -> Hook:
+    call, table = hook.call, _table(hook.paths)
+
+    async def call_on_its_paths(req: Request, res: Response, ctx: Context) -> None:
+        if _matches(table, req.path):
+            await call(req, res, ctx)
+
+    return replace(hook, call=call_on_its_paths)
