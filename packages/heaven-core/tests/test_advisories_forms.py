@@ -206,7 +206,7 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bytes], int]:
             time.sleep(0.05)
         return write(fd, data)
 
-    monkeypatch.setattr("heaven.disk.os.write", slow)
+    monkeypatch.setattr("heaven.bodies.disk.os.write", slow)
     return slow
 
 

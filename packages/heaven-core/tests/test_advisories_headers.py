@@ -10,7 +10,7 @@ import pytest
 
 from driver import request
 from heaven import App, HeaderError, HTTPError
-from heaven.websocket import WebSocket
+from heaven.messages.websocket import WebSocket
 
 # 18: underscores
 

@@ -24,7 +24,7 @@ from heaven import (
     Router,
 )
 from heaven import app as app_module
-from heaven import options as options_module
+from heaven.declaring import options as options_module
 
 
 def test_the_three_names_are_one_class() -> None:

@@ -260,7 +260,7 @@ async def test_streams_without_an_end_learn_of_the_shutdown() -> None:
 @pytest.mark.parametrize("kind", ["receiving", "sending", "stubborn", "connecting", "failing"])
 async def test_sockets_learn_of_the_shutdown(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Open WebSockets are closed with 1001; a handler that doesn't end by that is cancelled, and AFTER hooks run."""
-    monkeypatch.setattr("heaven.websocket_endpoint.GRACE", 0.05)
+    monkeypatch.setattr("heaven.serving.websocket_endpoint.GRACE", 0.05)
     app = App()
     unwound: list[str] = []
     ended: list[str] = []

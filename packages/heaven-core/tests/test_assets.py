@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from heaven.assets import IMMUTABLE, Assets
 from heaven.errors import HeaderError, NotFound, RegistrationError
-from heaven.headers import Headers, ResponseHeaders
+from heaven.http.headers import Headers, ResponseHeaders
+from heaven.serving.assets import IMMUTABLE, Assets
 
 FILES = {
     "index.html": "home",

@@ -151,4 +151,4 @@ def test_bodies_without_a_limit_are_found() -> None:
 
 def test_the_examples_of_the_module_run() -> None:
     """Every example in its docstrings gives what it says."""
-    assert 0 == doctest.testmod(sys.modules["heaven.check"]).failed
+    assert 0 == doctest.testmod(sys.modules["heaven.looking.check"]).failed

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from driver import request
-from heaven import App, Config, RegistrationError, config
+from heaven import App, Config, RegistrationError
+from heaven.declaring import config
 
 
 class Settings:

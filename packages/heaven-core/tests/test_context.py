@@ -7,7 +7,8 @@ import doctest
 import pytest
 
 from driver import request
-from heaven import App, Context, Key, context
+from heaven import App, Context, Key
+from heaven.messages import context
 
 
 def test_attributes_and_keep_reach_the_same_values() -> None:

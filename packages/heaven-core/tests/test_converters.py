@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heaven import converters
-from heaven.converters import CONVERTERS, converter
 from heaven.errors import RegistrationError
+from heaven.routing import converters
+from heaven.routing.converters import CONVERTERS, converter
 
 UUID_TEXT = "0B8a2c1e-4f5d-4e6a-9b7c-8d9e0f1a2b3c"
 

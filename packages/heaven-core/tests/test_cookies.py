@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from growth import is_linear
-from heaven import cookies
-from heaven.cookies import bake_cookie, parse_cookies
 from heaven.errors import HeaderError
+from heaven.http import cookies
+from heaven.http.cookies import bake_cookie, parse_cookies
 
 NAMES = st.from_regex(r"[!#$%&'*+.^`|~0-9A-Za-z-]{1,12}", fullmatch=True)
 VALUES = st.from_regex(r"[!#-+\--:<-\[\]-~]{0,20}", fullmatch=True)

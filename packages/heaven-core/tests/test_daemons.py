@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-import heaven.daemons
-from heaven.daemons import Daemon
+import heaven.running.daemons
 from heaven.errors import BackgroundError, RegistrationError
+from heaven.running.daemons import Daemon
 
 EVER = 3600
 APP = "the app"
@@ -45,14 +45,14 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the daemon; random pauses are their upper bound."""
     clock = Clock()
-    monkeypatch.setattr(heaven.daemons.asyncio, "sleep", clock.sleep)
-    monkeypatch.setattr(heaven.daemons.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr(heaven.running.daemons.asyncio, "sleep", clock.sleep)
+    monkeypatch.setattr(heaven.running.daemons.random, "uniform", lambda low, high: high)
     return clock
 
 
 def test_examples() -> None:
     """The examples in the docstrings run."""
-    assert doctest.testmod(heaven.daemons).failed == 0
+    assert doctest.testmod(heaven.running.daemons).failed == 0
 
 
 async def test_it_runs_at_once_and_then_every_so_often(clock: Clock) -> None:
@@ -122,7 +122,7 @@ async def test_the_pause_after_a_failure_is_random(monkeypatch: pytest.MonkeyPat
         bounds.append((low, high))
         return 0.0
 
-    monkeypatch.setattr(heaven.daemons.random, "uniform", uniform)
+    monkeypatch.setattr(heaven.running.daemons.random, "uniform", uniform)
     done = asyncio.Event()
 
     async def work(app: Any) -> None:

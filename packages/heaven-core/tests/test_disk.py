@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from heaven.disk import NewFile, OpenFile
+from heaven.bodies.disk import NewFile, OpenFile
 
 
 def is_open(fd: int) -> bool:
@@ -40,7 +40,7 @@ async def test_opening_again_closes_the_first(tmp_path: Path, monkeypatch: pytes
     with OpenFile() as file:
         await file.run(partial(file.open, tmp_path))
         first = file.fd
-        monkeypatch.setattr("heaven.disk.os.close", lambda fd: (closed.append(fd), close(fd)))
+        monkeypatch.setattr("heaven.bodies.disk.os.close", lambda fd: (closed.append(fd), close(fd)))
         await file.run(partial(file.open, tmp_path / "a"))
         assert [first] == closed
         assert b"a" == os.read(file.fd, 1)
@@ -118,7 +118,7 @@ async def test_new_file_that_is_cancelled(tmp_path: Path, monkeypatch: pytest.Mo
         async with NewFile(tmp_path / "a") as new:
             await new.write([b"after"])
 
-    monkeypatch.setattr("heaven.disk.os.write", slow)
+    monkeypatch.setattr("heaven.bodies.disk.os.write", slow)
     task = asyncio.create_task(request())
     await asyncio.to_thread(begun.wait, 10)
     assert 1 == len(list(tmp_path.iterdir()))

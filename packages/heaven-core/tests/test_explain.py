@@ -173,4 +173,4 @@ def test_it_can_be_printed_and_read() -> None:
 
 def test_the_examples_of_the_module_run() -> None:
     """Every example in its docstrings gives what it says."""
-    assert 0 == doctest.testmod(sys.modules["heaven.explain"]).failed
+    assert 0 == doctest.testmod(sys.modules["heaven.looking.explain"]).failed

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from heaven.conditional import evaluate, http_time, range_applies
-from heaven.disk import OpenFile
+from heaven.bodies.disk import OpenFile
 from heaven.errors import ClientDisconnected, HeavenError, HTTPError, NotFound
-from heaven.files import BLOCK, SMALL, FileBody, content_disposition
-from heaven.filetypes import media_type_of
-from heaven.headers import Headers, ResponseHeaders
+from heaven.http.conditional import evaluate, http_time, range_applies
+from heaven.http.filetypes import media_type_of
+from heaven.http.headers import Headers, ResponseHeaders
+from heaven.messages.files import BLOCK, SMALL, FileBody, content_disposition
 
 BIG = bytes(range(251)) * 3000  # about three blocks, and no two of them alike
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -95,8 +95,8 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> Any:
         closed.append(fd)
         close(fd)
 
-    monkeypatch.setattr("heaven.disk.os.open", counted)
-    monkeypatch.setattr("heaven.disk.os.close", counted_close)
+    monkeypatch.setattr("heaven.bodies.disk.os.open", counted)
+    monkeypatch.setattr("heaven.bodies.disk.os.close", counted_close)
     yield
     deadline = time.monotonic() + 5
     while len(opened) > sum(fd in opened for fd in closed) and time.monotonic() < deadline:
@@ -413,7 +413,7 @@ async def test_what_cant_be_opened(
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("heaven.disk.os.open", refuse)
+    monkeypatch.setattr("heaven.bodies.disk.os.open", refuse)
     with pytest.raises(expected):
         await Exchange().deliver(FileBody(path))
 

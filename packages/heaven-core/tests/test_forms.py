@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heaven.bodies.forms import Form, FormData, FormLimits, Repeatable, Upload, Uploads, parse_form
 from heaven.errors import BadRequest, BodyTooLarge, UnsupportedMediaType
-from heaven.forms import Form, FormData, FormLimits, Repeatable, Upload, Uploads, parse_form
-from heaven.headers import Headers
+from heaven.http.headers import Headers
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=x"

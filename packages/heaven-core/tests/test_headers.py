@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from growth import is_linear
-from heaven import headers as headers_module
-from heaven import media
 from heaven.errors import HeaderError
-from heaven.headers import Headers, ResponseHeaders, field_name, field_value, http_date
-from heaven.media import accepts, parse_media_type
+from heaven.http import headers as headers_module
+from heaven.http import media
+from heaven.http.headers import Headers, ResponseHeaders, field_name, field_value, http_date
+from heaven.http.media import accepts, parse_media_type
 
 NAMES = st.from_regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}", fullmatch=True)
 VALUES = st.text(st.characters(codec="latin-1", exclude_characters="\x7f", exclude_categories=["Cc"]), max_size=20)

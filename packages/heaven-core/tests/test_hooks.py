@@ -9,8 +9,8 @@ import pytest
 
 from driver import request
 from heaven import App, HTTPError, RegistrationError
-from heaven.hooks import EVERY, Hook
-from heaven.patterns import parse_pattern
+from heaven.declaring.hooks import EVERY, Hook
+from heaven.routing.patterns import parse_pattern
 
 
 def hook_of(pattern, *, methods=None, subdomain=EVERY):

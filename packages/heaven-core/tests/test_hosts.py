@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from growth import is_linear
-from heaven import hosts
 from heaven.errors import RegistrationError
-from heaven.hosts import AllowedHosts, host_name, subdomain_of
+from heaven.http import hosts
+from heaven.http.hosts import AllowedHosts, host_name, subdomain_of
 
 LABELS = st.from_regex(r"[a-z0-9_-]{0,5}[a-z]", fullmatch=True)
 DOMAINS = st.lists(LABELS, min_size=1, max_size=5).map(".".join)

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from driver import Lifespan, request
-from heaven import SHUTDOWN, STARTUP, App, foreign, lifespan
+from heaven import SHUTDOWN, STARTUP, App
+from heaven.running import lifespan
+from heaven.serving import foreign
 
 FAILED = "lifespan.startup.failed"
 STARTED = {"type": "lifespan.startup.complete"}

@@ -11,8 +11,8 @@ from types import FrameType
 
 import pytest
 
-import heaven.monitor
-from heaven.monitor import Block, LoopMonitor
+import heaven.running.monitor
+from heaven.running.monitor import Block, LoopMonitor
 
 THRESHOLD = 0.05
 
@@ -45,7 +45,7 @@ async def hold(seconds: float, route: str | None) -> None:
 
 def test_examples() -> None:
     """The examples in the docstrings run."""
-    assert doctest.testmod(heaven.monitor).failed == 0
+    assert doctest.testmod(heaven.running.monitor).failed == 0
 
 
 async def test_a_held_loop_is_one_report(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heaven.bodies.multipart import Part, Source, parts
+from heaven.bodies.multipart_events import FormLimits, MultipartReader, boundary_of
 from heaven.errors import BadRequest, BodyTooLarge, ClientDisconnected, HTTPError, UnsupportedMediaType
-from heaven.multipart import Part, Source, parts
-from heaven.multipart_events import FormLimits, MultipartReader, boundary_of
 
 MULTIPART = "multipart/form-data; boundary=x"
 
@@ -512,7 +512,7 @@ async def test_near_boundaries_are_linear(unit: bytes, size: int) -> None:
 
 async def test_class_11_saving_leaves_the_loop_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Class 11: while the disk is slow, the loop serves others; as a control, one that writes itself would not."""
-    monkeypatch.setattr("heaven.disk.os.write", lambda fd, data: (time.sleep(0.05), len(data))[1])
+    monkeypatch.setattr("heaven.bodies.disk.os.write", lambda fd, data: (time.sleep(0.05), len(data))[1])
     body = repeated(b"x" * 524_288, 6, before=file("a", "a", b"")[:-2], after=b"\r\n" + END)
     gaps: list[float] = []
 

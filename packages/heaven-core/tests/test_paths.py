@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from heaven.bodies.paths import place_within, resolve_within
 from heaven.errors import NotFound
-from heaven.paths import place_within, resolve_within
 
 
 @pytest.fixture

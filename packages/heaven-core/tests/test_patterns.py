@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heaven import patterns
-from heaven.converters import CONVERTERS
 from heaven.errors import NoSuchURL, RegistrationError
-from heaven.patterns import Pattern, QueryHint, Segment, parse_pattern
+from heaven.routing import patterns
+from heaven.routing.converters import CONVERTERS
+from heaven.routing.patterns import Pattern, QueryHint, Segment, parse_pattern
 
 LITERALS = st.from_regex(r"[a-z0-9\u00e9\u65e5.:@+%_-]{1,6}", fullmatch=True).filter(
     lambda text: text not in (".", "..") and not text.startswith(":") and "%" not in text[:-1]

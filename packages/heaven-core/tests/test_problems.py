@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import driver
-from heaven import App, HTTPError, ValidationError, problems
-from heaven.problems import render, render_traceback, wants_html
+from heaven import App, HTTPError, ValidationError
+from heaven.messages import problems
+from heaven.messages.problems import render, render_traceback, wants_html
 
 
 def test_the_examples_run() -> None:

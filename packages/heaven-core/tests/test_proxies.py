@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from growth import is_linear
-from heaven import proxies
 from heaven.errors import RegistrationError
-from heaven.headers import Headers
-from heaven.proxies import Origin, TrustedProxies
+from heaven.http import proxies
+from heaven.http.headers import Headers
+from heaven.http.proxies import Origin, TrustedProxies
 
 OUR_PROXIES = ["10.0.0.1", "10.0.0.2", "2001:db8:aaaa::1"]
 CLIENTS = st.sampled_from(["203.0.113.9", "198.51.100.7", "2001:db8::9", "192.168.0.5"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heaven.ranges import MAX_SPANS, UNSATISFIABLE, WHOLE, parse_range
+from heaven.http.ranges import MAX_SPANS, UNSATISFIABLE, WHOLE, parse_range
 
 
 @pytest.mark.parametrize(

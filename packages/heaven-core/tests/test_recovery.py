@@ -10,7 +10,7 @@ import pytest
 import driver
 from heaven import App, HTTPError, ValidationError
 from heaven.errors import Abort, BadRequest, ClientDisconnected, NotFound
-from heaven.recovery import Recovery, Rescue, unwrapped
+from heaven.serving.recovery import Recovery, Rescue, unwrapped
 
 CANARY = "s3cret-canary"
 

@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driver
-from heaven import App, Request, queries, request, urls
+from heaven import App, Request
 from heaven.errors import BadRequest, ClientDisconnected, UnsupportedMediaType
-from heaven.queries import parse_query
-from heaven.site import Site
-from heaven.urls import authority, path_below_root, request_target
+from heaven.http import queries, urls
+from heaven.http.queries import parse_query
+from heaven.http.urls import authority, path_below_root, request_target
+from heaven.messages import request
+from heaven.messages.site import Site
 
 JSON = {"content-type": "application/json"}
 

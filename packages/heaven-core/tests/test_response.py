@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import driver
-from heaven import App, Response, response
+from heaven import App, Response
 from heaven.errors import Abort, HeaderError
-from heaven.response import messages
+from heaven.messages import response
+from heaven.messages.response import messages
 
 
 async def sent(handler: Any, method: str = "GET", **request: Any) -> driver.Reply:

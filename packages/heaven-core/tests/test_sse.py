@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import heaven.sse
+import heaven.messages.sse
 from driver import http_scope
 from heaven import App
 from heaven.errors import ClientDisconnected
 from heaven.liveness import Stopping
-from heaven.request import Request
-from heaven.response import Response
-from heaven.site import Site
-from heaven.sse import EventStream, encode_event
+from heaven.messages.request import Request
+from heaven.messages.response import Response
+from heaven.messages.site import Site
+from heaven.messages.sse import EventStream, encode_event
 
 EVER = 3600
 
@@ -108,7 +108,7 @@ def parse(stream: bytes) -> list[dict[str, Any]]:
 
 def test_examples() -> None:
     """The examples in the docstrings run."""
-    assert doctest.testmod(heaven.sse).failed == 0
+    assert doctest.testmod(heaven.messages.sse).failed == 0
 
 
 @pytest.mark.parametrize(

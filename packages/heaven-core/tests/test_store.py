@@ -7,8 +7,9 @@ import doctest
 import pytest
 
 from driver import request
-from heaven import App, Context, Key, store
-from heaven.store import Store
+from heaven import App, Context, Key
+from heaven.declaring import store
+from heaven.declaring.store import Store
 
 
 def test_what_is_kept_is_found_until_it_is_unkept() -> None:

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-import heaven.streams
+import heaven.messages.streams
 from driver import http_scope, request
 from heaven import App
 from heaven.errors import ClientDisconnected, HeaderError
 from heaven.liveness import Stopping
-from heaven.request import Request
-from heaven.response import Response
-from heaven.site import Site
-from heaven.streams import StreamBody
+from heaven.messages.request import Request
+from heaven.messages.response import Response
+from heaven.messages.site import Site
+from heaven.messages.streams import StreamBody
 
 EVER = 3600
 
@@ -87,7 +87,7 @@ async def deliver(wire: Wire, body: Any, res: Response | None = None, method: st
 
 def test_examples() -> None:
     """The examples in the docstrings run."""
-    assert doctest.testmod(heaven.streams).failed == 0
+    assert doctest.testmod(heaven.messages.streams).failed == 0
 
 
 async def test_one_message_per_chunk() -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heaven import candidates, table
 from heaven.errors import RegistrationError
-from heaven.patterns import Pattern, parse_pattern
-from heaven.table import RouteTable
+from heaven.routing import candidates, table
+from heaven.routing.patterns import Pattern, parse_pattern
+from heaven.routing.table import RouteTable
 
 UUID_TEXT = "0b8a2c1e-4f5d-4e6a-9b7c-8d9e0f1a2b3c"
 SLASHES: list[Any] = ["ignore", "redirect", "strict"]

@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
-from heaven import faults, validation
+from heaven.bodies import faults, validation
+from heaven.bodies.faults import DEEPEST, MOST_FAULTS, FaultFinder
+from heaven.bodies.validation import TypedBody, decode_json, encode_json
 from heaven.errors import BadRequest, RegistrationError, ValidationError
-from heaven.faults import DEEPEST, MOST_FAULTS, FaultFinder
-from heaven.validation import TypedBody, decode_json, encode_json
 
 T = TypeVar("T")
 CANARY = "canary-7f3a"

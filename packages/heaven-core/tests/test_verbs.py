@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pytest
 
 from driver import request
-from heaven import App, RegistrationError, registrations, verbs
-from heaven.registrations import METHODS
+from heaven import App, RegistrationError
+from heaven.declaring import registrations, verbs
+from heaven.declaring.registrations import METHODS
 
 
 def answer(req, res, ctx):

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-import heaven.websocket
+import heaven.messages.websocket
 from heaven.errors import HeaderError, WebSocketDisconnected, WebSocketStateError
-from heaven.websocket import WebSocket
+from heaven.messages.websocket import WebSocket
 
 CONNECT = {"type": "websocket.connect"}
 DENIAL: Mapping[str, Any] = MappingProxyType({"extensions": {"websocket.http.response": {}}})
@@ -57,7 +57,7 @@ async def opened(*messages: dict[str, Any], **scope: Any) -> tuple[WebSocket, Se
 
 def test_examples() -> None:
     """The examples in the docstrings run."""
-    assert doctest.testmod(heaven.websocket).failed == 0
+    assert doctest.testmod(heaven.messages.websocket).failed == 0
 
 
 # The handshake

@@ -1,11 +1,11 @@
 """Heaven: a Python ASGI framework of three objects and one function shape, `async def handler(req, res, ctx)`."""
 
 from heaven.app import SHUTDOWN, STARTUP, App, Battery
-from heaven.assets import Assets
+from heaven.bodies.forms import Upload
+from heaven.bodies.multipart import Part
 from heaven.callables import threaded
-from heaven.check import Finding
-from heaven.config import Config
-from heaven.context import Context
+from heaven.declaring.config import Config
+from heaven.declaring.store import Key
 from heaven.errors import (
     BackgroundError,
     BadRequest,
@@ -22,14 +22,14 @@ from heaven.errors import (
     WebSocketDisconnected,
     WebSocketStateError,
 )
-from heaven.explain import Explanation
-from heaven.forms import Upload
-from heaven.multipart import Part
-from heaven.request import Request
-from heaven.response import Response
-from heaven.store import Key
+from heaven.looking.check import Finding
+from heaven.looking.explain import Explanation
+from heaven.messages.context import Context
+from heaven.messages.request import Request
+from heaven.messages.response import Response
+from heaven.messages.websocket import WebSocket
+from heaven.serving.assets import Assets
 from heaven.types import ASGIApp, Deliverable, Handler, Message, Outcome, Receive, Scope, Send
-from heaven.websocket import WebSocket
 
 Router = App
 Application = App

@@ -8,21 +8,11 @@ from os import PathLike
 from types import EllipsisType, FrameType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 
-from heaven.assets import Assets
 from heaven.callables import awaitable, resolve, said_at
-from heaven.check import Finding, check
-from heaven.compiling import compile_app
-from heaven.config import Config
-from heaven.daemons import Daemon
-from heaven.errors import BackgroundError, RegistrationError
-from heaven.explain import Explanation, explain
-from heaven.foreign import Foreign
-from heaven.hooks import EVERY, Hook, When
-from heaven.lifespan import Lifespan
-from heaven.liveness import Stopping
-from heaven.options import checked_app_options
-from heaven.recovery import Rescue, background_log
-from heaven.registrations import (
+from heaven.declaring.config import Config
+from heaven.declaring.hooks import EVERY, Hook, When
+from heaven.declaring.options import checked_app_options
+from heaven.declaring.registrations import (
     DEFAULT_BODY_SIZE,
     DUPLICATE,
     Event,
@@ -39,12 +29,22 @@ from heaven.registrations import (
     checked_subdomain,
     everything_below,
 )
-from heaven.store import Key, Store
-from heaven.verbs import Verbs
+from heaven.declaring.store import Key, Store
+from heaven.declaring.verbs import Verbs
+from heaven.errors import BackgroundError, RegistrationError
+from heaven.liveness import Stopping
+from heaven.looking.check import Finding, check
+from heaven.looking.explain import Explanation, explain
+from heaven.running.daemons import Daemon
+from heaven.running.lifespan import Lifespan
+from heaven.serving.assets import Assets
+from heaven.serving.compiling import compile_app
+from heaven.serving.foreign import Foreign
+from heaven.serving.recovery import Rescue, background_log
 
 if TYPE_CHECKING:
+    from heaven.serving.wiring import Wiring
     from heaven.types import ASGIApp, Handler, Receive, Scope, Send, Slashes
-    from heaven.wiring import Wiring
 
 T = TypeVar("T")
 D = TypeVar("D")

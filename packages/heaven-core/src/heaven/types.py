@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
-    from heaven.context import Context
-    from heaven.request import Request
-    from heaven.response import Response
-    from heaven.websocket import WebSocket
+    from heaven.messages.context import Context
+    from heaven.messages.request import Request
+    from heaven.messages.response import Response
+    from heaven.messages.websocket import WebSocket
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]

@@ -1,0 +1,1 @@
+"""What comes in: JSON held to a type, forms, files on disk."""

@@ -1,0 +1,1 @@
+"""What an application is told, checked and written down as plain values."""

@@ -1,0 +1,215 @@
+"""What an application was told, as plain values in the order it was said, each with the place it was said at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from heaven.errors import RegistrationError
+from heaven.routing.patterns import Pattern, parse_pattern
+
+if TYPE_CHECKING:
+    from heaven.app import App
+    from heaven.bodies.validation import TypedBody
+    from heaven.callables import AsyncFunction
+    from heaven.declaring.hooks import Hook
+    from heaven.serving.foreign import Foreign
+    from heaven.serving.recovery import Rescue
+    from heaven.types import ASGIApp, Handler, Slashes, SocketHandler
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY")
+OTHER = "*"
+"""Stands for the methods that no standard names; `app.HTTP` and foreign applications take them as well."""
+SOCKET = "WEBSOCKET"
+"""Stands for a WebSocket handshake where methods are named."""
+
+DEFAULT_BODY_SIZE = 1_048_576
+
+DUPLICATE = "leave one out, or tell them apart by a type, as in ':id:int'"
+"""What to do about two routes that are the same."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Options:
+    """What a route was told besides method, pattern and handler."""
+
+    name: str | None = None
+    expects: TypedBody | None = None
+    returns: Any = None
+    max_body_size: int | None = DEFAULT_BODY_SIZE
+    timeout: float | None = None
+    stream: bool = False
+    cancel_on_disconnect: bool = False
+    origins: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """One method and pattern with its handler; `method` is None for `app.HTTP`, `SOCKET` for `app.WS`."""
+
+    method: str | None
+    pattern: Pattern
+    function: Handler | SocketHandler
+    call: AsyncFunction
+    subdomain: str | None
+    options: Options
+    place: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mount:
+    """A child under a prefix: another App, or any ASGI application."""
+
+    child: App | Foreign
+    prefix: str
+    subdomain: str | None
+    isolated: bool
+    name: str | None
+    place: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wrap:
+    """One ASGI middleware: `factory(app, **options)` makes it."""
+
+    factory: Callable[..., ASGIApp]
+    options: Mapping[str, Any]
+    place: str
+
+
+def below(prefix: str, pattern: Pattern, *, hints: bool = True) -> Pattern:
+    """The pattern as it is below a prefix: `/:id` below `/orders` is `/orders/:id`."""
+    query = "&".join(f"{hint.name}:{hint.converter.name}" for hint in pattern.hints) if hints else ""
+    text = prefix + pattern.text if pattern.text != "/" or not prefix else prefix
+    return parse_pattern(text + (f"?{query}" if query else ""))
+
+
+def everything_below(prefix: str, slashes: Slashes) -> tuple[str, ...]:
+    """The patterns that take a prefix and all that is below it, in as many as it needs.
+
+    Example:
+        >>> everything_below("/blog", "ignore"), everything_below("", "strict")
+        (('/blog', '/blog/*'), ('/', '/*'))
+    """
+    if not prefix:
+        return ("/", "/*")
+    return (prefix, f"{prefix}/*") if slashes == "ignore" else (prefix, f"{prefix}/", f"{prefix}/*")
+
+
+def checked_pattern(url: str, role: str, place: str) -> Pattern:
+    """A URL, read; what is wrong with it is told with the place it was written at.
+
+    Raises:
+        RegistrationError: it can't work.
+    """
+    try:
+        return parse_pattern(url)
+    except RegistrationError as error:
+        raise RegistrationError(f"{role} at {place}: {error}") from None
+
+
+def checked_methods(methods: str | Sequence[str] | None, role: str, place: str) -> frozenset[str] | None:
+    """The methods that a hook is limited to, None where it is not.
+
+    Raises:
+        RegistrationError: there is none, or one that no standard knows.
+    """
+    if methods is None:
+        return None
+    chosen = frozenset([methods] if isinstance(methods, str) else methods)
+    if not chosen or chosen.difference(METHODS, (SOCKET,)):
+        known = ", ".join((*METHODS, SOCKET))
+        raise RegistrationError(f"{role} at {place} got methods={methods!r}; give some of {known}, or leave it out")
+    return chosen
+
+
+def checked_prefix(prefix: str, role: str, place: str) -> str:
+    """A prefix without its last slash.
+
+    Raises:
+        RegistrationError: it is no path, has query hints or ends with a wildcard.
+    """
+    if prefix in ("", "/"):
+        return ""
+    pattern = checked_pattern(prefix, role, place)
+    if pattern.rest is not None or pattern.hints:
+        raise RegistrationError(
+            f"{role} at {place} got the prefix {prefix!r}; leave out the wildcard and query, as in '/blog'"
+        )
+    return pattern.text.rstrip("/")
+
+
+def checked_subdomain(subdomain: object, role: str, place: str) -> str | None:
+    """A subdomain in lower case: labels, or "*" for those that no route names.
+
+    Raises:
+        RegistrationError: it can't be the beginning of a host's name.
+    """
+    if subdomain is None:
+        return None
+    name = subdomain.lower() if isinstance(subdomain, str) else ""
+    if name == "*":
+        return name
+    if not all(label.replace("-", "").isalnum() and label.isascii() for label in name.split(".")):
+        raise RegistrationError(
+            f"{role} at {place} got the subdomain {subdomain!r}; give labels such as 'api' or 'eu.api', or '*'"
+        )
+    return name
+
+
+def checked_limit(name: str, value: float | None, role: str, place: str, *, whole: bool = False) -> None:
+    """Refuse a limit that is no number above 0.
+
+    Raises:
+        RegistrationError: it is another thing; `whole` wants an int.
+    """
+    kinds = (int,) if whole else (int, float)
+    if value is not None and (type(value) not in kinds or not value > 0):
+        what = "a whole number" if whole else "a number"
+        raise RegistrationError(f"{role} at {place} got {name}={value!r}; give {what} above 0, or None for no limit")
+
+
+def checked_origins(origins: Sequence[str] | None, role: str, place: str) -> frozenset[str] | None:
+    """Origins as browsers send them: scheme, host and port, nothing behind (RFC 6454 6.2); None for all.
+
+    Raises:
+        RegistrationError: they are no list, or one of them has a path, or no scheme.
+    """
+    if origins is None:
+        return None
+    if isinstance(origins, str):
+        raise RegistrationError(f"{role} at {place} got origins={origins!r}; give a list, as in [{origins!r}]")
+    for origin in origins:
+        scheme, _, rest = origin.partition("://")
+        if origin != "*" and (not scheme or not rest or "/" in rest or "*" in rest):
+            raise RegistrationError(
+                f"{role} at {place} got the origin {origin!r}; write 'https://shop.test', without a path"
+            )
+    return frozenset(origin.lower() for origin in origins)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """One startup or shutdown step: `call(app)`."""
+
+    call: AsyncFunction
+    place: str
+
+
+class Written:
+    """All that one application was told; only the application itself adds to it.
+
+    `claimed` has the place of each route, so that a second one at a place is refused when it is said.
+    """
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+        self.hooks: list[Hook] = []
+        self.mounts: list[Mount] = []
+        self.wraps: list[Wrap] = []
+        self.rescues: dict[int | type[BaseException], Rescue] = {}
+        self.startup: list[Event] = []
+        self.shutdown: list[Event] = []
+        self.daemons: list[tuple[Callable[..., Any], float, str]] = []
+        self.claimed: dict[tuple[object, ...], Route] = {}

@@ -1,0 +1,1 @@
+"""What a request would meet, and what looks wrong."""

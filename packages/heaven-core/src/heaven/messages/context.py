@@ -1,0 +1,72 @@
+"""What the server worked out for one request: hooks leave values here, handlers find them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from heaven.declaring.store import Key, missing, name_of
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class Context:
+    """Lives with the request: attributes and `keep`/`peek`/`unkeep` reach the same values.
+
+    Example:
+        >>> ctx = Context()
+        >>> ctx.user = "ada"
+        >>> ctx.peek("user")
+        'ada'
+        >>> ctx.keep("trace", 7)
+        >>> ctx.trace
+        7
+    """
+
+    # PERF: no __init__ and no slot to fill, a context costs one allocation; its values are its own __dict__.
+    __slots__ = ("__dict__",)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+    @overload
+    def keep(self, key: Key[T], value: T) -> None: ...
+    @overload
+    def keep(self, key: str, value: Any) -> None: ...
+    def keep(self, key: str | Key[Any], value: Any) -> None:
+        """Keep a value for the rest of this request.
+
+        Raises:
+            KeyError: the name is one of the context's own methods, which it would hide.
+        """
+        name = name_of(key)
+        if hasattr(Context, name):
+            raise KeyError(f"{name!r} is a method of the context; keep the value under another name")
+        self.__dict__[name] = value
+
+    @overload
+    def peek(self, key: Key[T]) -> T | None: ...
+    @overload
+    def peek(self, key: Key[T], default: D) -> T | D: ...
+    @overload
+    def peek(self, key: str, default: Any = None) -> Any: ...
+    def peek(self, key: str | Key[Any], default: Any = None) -> Any:
+        """Look at what is kept under a name, or get `default` where nothing is."""
+        return self.__dict__.get(name_of(key), default)
+
+    @overload
+    def unkeep(self, key: Key[T]) -> T: ...
+    @overload
+    def unkeep(self, key: str) -> Any: ...
+    def unkeep(self, key: str | Key[Any]) -> Any:
+        """Stop keeping a value, and get it back; KeyError, with the names that come near, where nothing is kept."""
+        name = name_of(key)
+        try:
+            return self.__dict__.pop(name)
+        except KeyError:
+            raise KeyError(missing(name, self.__dict__, "is kept")) from None
+
+    def __repr__(self) -> str:
+        return f"<Context {', '.join(self.__dict__) or 'empty'}>"

@@ -1,0 +1,1 @@
+"""Routes ready to run, and what they are compiled from."""

@@ -1,0 +1,328 @@
+"""From what was written down to the wiring, once, before traffic: prefixes joined, hooks in order, endpoints made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from heaven.bodies.forms import FormLimits
+from heaven.declaring.hooks import Hook, arrange
+from heaven.declaring.registrations import (
+    DUPLICATE,
+    METHODS,
+    OTHER,
+    SOCKET,
+    Mount,
+    Options,
+    Route,
+    below,
+    everything_below,
+)
+from heaven.errors import RegistrationError
+from heaven.messages.site import Site
+from heaven.routing.patterns import Pattern, parse_pattern
+from heaven.routing.table import RouteTable
+from heaven.serving.endpoint import Endpoint
+from heaven.serving.foreign import Foreign
+from heaven.serving.missing import Missing
+from heaven.serving.recovery import Recovery, Rescue
+from heaven.serving.websocket_endpoint import SocketEndpoint
+from heaven.serving.wiring import Entry, Island, Runnable, Tables, Wiring
+
+if TYPE_CHECKING:
+    from heaven.app import App
+    from heaven.types import ASGIApp, Receive, Scope, Send, Slashes
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far an application reaches: the prefix and subdomain it is mounted under, and what surrounds it."""
+
+    app: App
+    root: App
+    prefix: str = ""
+    subdomain: str | None = None
+    hooks: tuple[tuple[Hook, ...], ...] = ()
+    rescues: tuple[Mapping[int | type[BaseException], Rescue], ...] = ()
+    named: tuple[tuple[App, str], ...] = ()
+    """The applications in whose `url_for` its routes are named, each with the names of the mounts on the way."""
+
+    @staticmethod
+    def of(app: App) -> Reach:
+        """Where an application stands that nothing is mounted around."""
+        return Reach(app, app).enter(app)
+
+    def enter(self, app: App) -> Reach:
+        """The same place, with the hooks and error handlers of the application that is found there."""
+        hooks = tuple(
+            replace(hook, pattern=below(self.prefix, hook.pattern), subdomain=hook.subdomain or self.subdomain)
+            for hook in app.written.hooks
+        )
+        return replace(
+            self,
+            app=app,
+            hooks=(*self.hooks, hooks),
+            rescues=(app.written.rescues, *self.rescues),
+            named=(*self.named, (app, "")),
+        )
+
+    def down(self, mount: Mount) -> Reach:
+        """The place of a mount."""
+        step = f"{mount.name}:" if mount.name else ""
+        return replace(
+            self,
+            prefix=self.prefix + mount.prefix,
+            subdomain=mount.subdomain or self.subdomain,
+            named=tuple((app, name + step) for app, name in self.named),
+        )
+
+
+Names: TypeAlias = "dict[App, dict[str, tuple[Pattern, Route]]]"
+
+
+class _Draft:
+    """The tables while they are being filled.
+
+    Args:
+        slashes: what a slash at the end of a path means.
+        names: the names of routes in each application; one for all wirings that are compiled together.
+    """
+
+    def __init__(self, slashes: Slashes, names: Names) -> None:
+        self.slashes: Slashes = slashes
+        self.names = names
+        self.routes: list[tuple[Reach, Route, Pattern]] = []
+        self.islands: list[tuple[Reach, Mount]] = []
+        self.hooks: list[Hook] = []
+        self.entries: list[Entry] = []
+        self._routes_of: dict[str | None, RouteTable[Runnable]] = {}
+        self._sockets_of: dict[str | None, RouteTable[Runnable]] = {}
+        self._nested: dict[str | None, RouteTable[Missing]] = {}
+        self._claimed: dict[tuple[Any, ...], Route] = {}
+        self._answered: set[tuple[Any, ...]] = set()
+
+    def open(self, subdomain: str | None) -> None:
+        """Give a subdomain its tables."""
+        self._routes_of.setdefault(subdomain, RouteTable(slashes=self.slashes))
+        self._sockets_of.setdefault(subdomain, RouteTable(slashes=self.slashes))
+
+    def add(self, subdomain: str | None, method: str, pattern: Pattern, target: Runnable) -> None:
+        """Let a target serve a method and pattern."""
+        self.open(subdomain)
+        (self._sockets_of if method == SOCKET else self._routes_of)[subdomain].add(method, pattern, target)
+
+    def claim(self, subdomain: str | None, method: str, pattern: Pattern, route: Route) -> Route | None:
+        """Take a place for a route, or give back the one that has it already."""
+        key = (subdomain, method, pattern.shape(self.slashes))
+        taken = self._claimed.setdefault(key, route)
+        return None if taken is route else taken
+
+    def name(self, app: App, name: str, pattern: Pattern, route: Route) -> None:
+        """Give a route a name in an application.
+
+        One that is mounted twice keeps the place it was mounted at first.
+        """
+        known, other = self.names.setdefault(app, {}).setdefault(name, (pattern, route))
+        if other is not route and known.text != pattern.text:
+            raise RegistrationError(
+                f"the name {name!r} at {route.place} is taken by {known.text} at {other.place}; "
+                "give one of them, or its mount, another name"
+            )
+
+    def answer(self, reach: Reach) -> None:
+        """Let a child answer for what it has no route for; of several in one place, the one that was mounted first."""
+        place = (reach.subdomain, parse_pattern(reach.prefix or "/").shape("ignore"))
+        if place not in self._answered:
+            self._answered.add(place)
+            nested = self._nested.setdefault(reach.subdomain, RouteTable(slashes="strict"))
+            missing = _missing(reach)
+            for text in everything_below(reach.prefix, "strict"):
+                nested.add(OTHER, parse_pattern(text), missing)
+
+    def finish(self, reach: Reach) -> dict[str | None, Tables]:
+        """The tables of every subdomain, None for what has none."""
+        missing = _missing(reach)
+        return {
+            name: Tables(routes, self._sockets_of[name], missing, self._nested.get(name))
+            for name, routes in self._routes_of.items()
+        }
+
+
+def compile_app(app: App) -> Wiring:
+    """Compile an application and everything mounted on it.
+
+    Raises:
+        RegistrationError: two routes answer to the same method and path, or two to one name; both places are named.
+    """
+    return _compile(Reach.of(app), {})
+
+
+def _compile(reach: Reach, names: Names) -> Wiring:
+    app, options = reach.app, reach.root.options
+    draft = _Draft(options.slashes, names)
+    draft.open(None)
+    _gather(reach, draft)
+    for place, route, pattern in sorted(draft.routes, key=_rank):
+        _add_route(place, draft, route, pattern)
+    for place, child in draft.islands:
+        _add_island(place, draft, child)
+    tables = draft.finish(reach)
+    wiring = Wiring(
+        default=tables[None],
+        by_subdomain={name: found for name, found in tables.items() if name is not None},
+        domain=options.domain,
+        hosts=options.hosts,
+        proxies=options.trusted_proxies,
+        slashes=options.slashes,
+        names={each: {name: known[0] for name, known in found.items()} for each, found in names.items()},
+        entries=tuple(draft.entries),
+        hooks=tuple(draft.hooks),
+        by_host=options.hosts is not None or len(tables) > 1,
+    )
+    return replace(wiring, outermost=_wrapped(app, wiring)) if app.written.wraps else wiring
+
+
+def _wrapped(app: App, wiring: Wiring) -> ASGIApp:
+    """The middleware of an application around its wiring, the one that was said first outermost."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await wiring.serve(scope, receive, send)
+
+    outermost: ASGIApp = serve
+    for wrap in reversed(app.written.wraps):
+        try:
+            outermost = wrap.factory(outermost, **wrap.options)
+        except TypeError as error:
+            raise RegistrationError(f"WRAP at {wrap.place} could not make its middleware: {error}") from error
+    return outermost
+
+
+def _gather(reach: Reach, draft: _Draft) -> None:
+    """Note the routes of an application and of all that is mounted on it, each with its place."""
+    draft.hooks += reach.hooks[-1]
+    draft.routes += [(reach, route, below(reach.prefix, route.pattern)) for route in reach.app.written.routes]
+    for mount in reach.app.written.mounts:
+        place, child = reach.down(mount), mount.child
+        if isinstance(child, Foreign):
+            routes = _foreign_routes(child, mount, everything_below(place.prefix, draft.slashes))
+            draft.routes += [(place, route, route.pattern) for route in routes]
+            continue
+        inner = place.enter(child)
+        if child.written.wraps:
+            draft.islands.append((inner, mount))
+        else:
+            if mount.prefix or mount.subdomain is not None:
+                draft.answer(inner)
+            _gather(inner, draft)
+
+
+def _rank(noted: tuple[Reach, Route, Pattern]) -> int:
+    """What was said of one method claims its place before the HEAD that GET brings, and that before `app.HTTP`."""
+    method = noted[1].method
+    return 2 if method is None else 1 if method == "GET" else 0
+
+
+def _add_route(reach: Reach, draft: _Draft, route: Route, pattern: Pattern) -> None:
+    subdomain = route.subdomain or reach.subdomain
+    _add_name(reach, draft, route, pattern)
+    for method in _methods(route.method):
+        taken = draft.claim(subdomain, method, pattern, route)
+        if taken is None:
+            entry = _entry(reach, route, method, pattern, subdomain)
+            draft.add(subdomain, method, pattern, entry.endpoint)
+            draft.entries.append(entry)
+        elif taken.method == route.method:
+            raise RegistrationError(
+                f"{route.method or 'HTTP'} {pattern.text} at {route.place} is the same route as "
+                f"{taken.pattern.text} at {taken.place}; {DUPLICATE}"
+            )
+
+
+def _methods(method: str | None) -> tuple[str, ...]:
+    if method is None:
+        return (*METHODS, OTHER)
+    return ("GET", "HEAD") if method == "GET" else (method,)
+
+
+def _add_name(reach: Reach, draft: _Draft, route: Route, pattern: Pattern) -> None:
+    name = route.options.name
+    if name is not None:
+        for app, steps in reach.named:
+            draft.name(app, steps + name, pattern, route)
+
+
+def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain: str | None) -> Entry:
+    before, after = arrange(reach.hooks, pattern, method, subdomain)
+    options = route.options
+    site = _site(reach, pattern, options)
+    recovery = Recovery(reach.rescues, debug=reach.root.options.debug)
+    calls = {"before": tuple(hook.call for hook in before), "after": tuple(hook.call for hook in after)}
+    endpoint: Runnable
+    if method == SOCKET:
+        endpoint = SocketEndpoint(site, route.call, recovery=recovery, origins=options.origins, **calls)
+    else:
+        endpoint = Endpoint(
+            site,
+            route.call,
+            recovery=recovery,
+            method=method,
+            timeout=options.timeout,
+            cancel_on_disconnect=options.cancel_on_disconnect,
+            **calls,
+        )
+    limits = (options.max_body_size, options.timeout)
+    return Entry(method, pattern, subdomain, reach.app, route, before, after, *limits, endpoint)
+
+
+def _site(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
+    root = reach.root
+    return Site(
+        app=reach.app,
+        route=pattern.text if pattern is not None else None,
+        domain=root.options.domain,
+        proxies=root.options.trusted_proxies,
+        stopping=root.stopping,
+        hints={hint.name: hint for hint in pattern.hints} if pattern is not None else {},
+        expected=options.expects,
+        streams=options.stream,
+        max_body_size=options.max_body_size,
+        form_limits=FormLimits(),
+        debug=root.options.debug,
+    )
+
+
+def _missing(reach: Reach) -> Missing:
+    return Missing(_site(reach, None, Options()), Recovery(reach.rescues, debug=reach.root.options.debug))
+
+
+def _foreign_routes(foreign: Foreign, mount: Mount, texts: tuple[str, ...]) -> list[Route]:
+    options = Options(max_body_size=None, stream=True)
+    return [
+        Route(method, pattern, function, function, None, options, mount.place)
+        for pattern in map(parse_pattern, texts)
+        for method, function in ((None, foreign.serve), (SOCKET, foreign.connect))
+    ]
+
+
+def _add_island(reach: Reach, draft: _Draft, mount: Mount) -> None:
+    wiring = _compile(reach, draft.names)
+    island = Island(wiring, wiring.outermost or wiring.serve)
+    draft.entries += wiring.entries
+    draft.hooks += wiring.hooks
+    place = Route(None, parse_pattern(reach.prefix or "/"), _unused, _unused, None, Options(), mount.place)
+    for subdomain in dict.fromkeys((reach.subdomain, *wiring.by_subdomain)):
+        for pattern in map(parse_pattern, everything_below(reach.prefix, draft.slashes)):
+            for method in (*METHODS, OTHER, SOCKET):
+                taken = draft.claim(subdomain, method, pattern, place)
+                if taken is None:
+                    draft.add(subdomain, method, pattern, island)
+                elif taken.function is _unused:
+                    raise RegistrationError(
+                        f"the mounts at {taken.place} and {mount.place} both have WRAP and everything below "
+                        f"{place.pattern.text}; give one of them another prefix"
+                    )
+
+
+async def _unused(*_: object) -> None:
+    """Stands where a route must have a handler; the island's own wiring has the real ones."""

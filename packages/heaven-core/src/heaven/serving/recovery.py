@@ -1,0 +1,167 @@
+"""What becomes of an error: the handler that knows it best, else a problem document; never silence, never a leak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from heaven.errors import Abort, BackgroundError, ClientDisconnected, HTTPError
+from heaven.logs import logger
+from heaven.messages import problems
+
+if TYPE_CHECKING:
+    from heaven.callables import AsyncFunction
+    from heaven.messages.context import Context
+    from heaven.messages.request import Request
+    from heaven.messages.response import Response
+    from heaven.types import Outcome
+
+log = logger("heaven.errors")
+background_log = logger("heaven.background")
+
+
+class DeadlineExceeded(HTTPError):
+    """503: the route's `timeout` ran out."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(503, f"The server did not finish in {seconds:g} seconds.")
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """One `ON(status or exception class, function)`."""
+
+    event: int | type[BaseException]
+    call: AsyncFunction
+    place: str
+
+
+class Recovery:
+    """Lives with the wiring: the error handlers of the applications around a route, the innermost first.
+
+    Args:
+        levels: for each application, its handlers by status code or exception class.
+        debug: show tracebacks to the client.
+    """
+
+    __slots__ = ("_debug", "_levels")
+
+    def __init__(self, levels: Sequence[Mapping[int | type[BaseException], Rescue]], *, debug: bool = False) -> None:
+        self._levels = levels
+        self._debug = debug
+
+    def handlers(self, error: BaseException) -> list[Rescue]:
+        """Who may explain an error, the most specific first.
+
+        By class along its MRO, then by status: 500 for what is no HTTPError. What answers an HTTPError is said for its
+        class or its status, so handlers for `Exception` at large don't see it.
+        """
+        status = error.status if isinstance(error, HTTPError) else None
+        classes = [
+            kind for kind in type(error).__mro__ if issubclass(kind, BaseException if status is None else HTTPError)
+        ]
+        events: list[int | type[BaseException]] = [*classes, status or 500]
+        return [level[event] for level in self._levels for event in events if event in level]
+
+    async def answer(self, error: Exception, req: Request, res: Response, ctx: Context, *, late: bool = False) -> None:
+        """Make the response the answer to an error.
+
+        Args:
+            error: what was raised.
+            req: the request, as the handler saw it.
+            res: the response; what it held of the failed body is dropped.
+            ctx: the context, as the handler saw it.
+            late: the error came after AFTER hooks ran.
+        """
+        error = unwrapped(error)
+        if isinstance(error, ClientDisconnected):
+            res.outcome = "disconnected"
+            res.deferred = None
+            return
+        if isinstance(error, Abort):
+            res.outcome = "aborted"
+            return
+        res.outcome = _outcome(error)
+        for rescue in self.handlers(error):
+            try:
+                _prepare(error, res, late)
+                result = await rescue.call(req, res, ctx, error)
+                if result is not None and result is not res:
+                    res.body = result
+            except Abort:
+                pass
+            except Exception:
+                log.exception("the error handler at %s failed on %s", rescue.place, type(error).__name__)
+                continue
+            if rescue.event == 500:
+                _log(error, req)
+            return
+        self._explain(error, req, res, late)
+
+    def _explain(self, error: Exception, req: Request, res: Response, late: bool) -> None:
+        _log(error, req)
+        accept = req.headers.get("accept")
+        try:
+            _prepare(error, res, late)
+            res.body, media_type = self._rendered(error, accept)
+        except Exception:
+            log.exception("%s can't be shown to the client", type(error).__name__)
+            plain = HTTPError(500)
+            _prepare(plain, res, late)
+            res.body, media_type = problems.render(plain, accept)
+        res.headers["content-type"] = media_type.decode()
+        vary = res.headers.get("vary")
+        res.headers["vary"] = f"{vary}, accept" if vary else "accept"  # JSON or a page: a cache keeps both apart
+
+    def _rendered(self, error: Exception, accept: str | None) -> tuple[bytes, bytes]:
+        if isinstance(error, HTTPError):
+            return problems.render(error, accept)
+        return problems.render_traceback(error, accept) if self._debug else problems.render(HTTPError(500), accept)
+
+    async def report(self, error: BackgroundError, req: Request, res: Response, ctx: Context) -> None:
+        """Log a failure in the background, and tell it to `ON(BackgroundError, ...)`."""
+        background_log.error("%s", error, exc_info=error.__cause__)
+        for rescue in self.handlers(error):
+            if rescue.event == 500:
+                continue
+            try:
+                await rescue.call(req, res, ctx, error)
+            except Exception:  # noqa: BLE001 (it is logged)
+                background_log.exception("the error handler at %s failed", rescue.place)
+                continue
+            return
+
+
+def unwrapped(error: Exception) -> Exception:
+    """The one error inside an ExceptionGroup of one; a real group stays as it is."""
+    while len(members := _members(error)) == 1:
+        error = members[0]
+    return error
+
+
+def _members(error: Exception) -> Sequence[Exception]:
+    return cast("ExceptionGroup[Exception]", error).exceptions if isinstance(error, ExceptionGroup) else ()
+
+
+def _outcome(error: Exception) -> Outcome:
+    if isinstance(error, DeadlineExceeded):
+        return "timeout"
+    return "rejected" if isinstance(error, HTTPError) else "failed"
+
+
+def _prepare(error: Exception, res: Response, late: bool) -> None:
+    res.restart(late=late)
+    res.status = 500
+    if isinstance(error, HTTPError):
+        res.status = error.status
+        for name, value in error.headers.items():
+            res.headers[name] = value
+
+
+def _log(error: Exception, req: Request) -> None:
+    """Log what nobody expected; an HTTPError is an answer that somebody chose."""
+    if isinstance(error, HTTPError):
+        return
+    # %r escapes CR, LF and ESC: what a client wrote into a path can't forge a line of the log.
+    log.error("%s %r failed", req.scope.get("method", "WebSocket"), req.scope["path"], exc_info=error)
