@@ -169,7 +169,7 @@ def secret_comparisons(code: str) -> list[str]:
 
 def test_class_43_the_core_compares_no_secret_by_equality() -> None:
     """Nothing in the core compares a secret with ==; what does so is contrib's, by `hmac.compare_digest`."""
-    assert {} == {path.name: found for path in SOURCE.glob("*.py") if (found := secret_comparisons(path.read_text()))}
+    assert {} == {path.name: found for path in SOURCE.rglob("*.py") if (found := secret_comparisons(path.read_text()))}
 
 
 def test_control_class_43_the_search_finds_one() -> None:
@@ -186,7 +186,7 @@ def asserts(code: str) -> list[int]:
 
 def test_class_45_no_rule_hangs_on_an_assert_statement() -> None:
     """There is no assert in the core, so nothing is let through under `python -O`."""
-    assert {} == {path.name: lines for path in SOURCE.glob("*.py") if (lines := asserts(path.read_text()))}
+    assert {} == {path.name: lines for path in SOURCE.rglob("*.py") if (lines := asserts(path.read_text()))}
 
 
 def test_control_class_45_the_search_finds_one() -> None:

@@ -308,3 +308,30 @@ async def test_sockets_learn_of_the_shutdown(kind: str, monkeypatch: pytest.Monk
     codes = [message["code"] for message in sent if message["type"] == "websocket.close"]
     assert [1000 if kind == "connecting" else 1001] == codes
     assert 1 == len(unwound)
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+async def test_sockets_end_before_what_they_work_with(stubborn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that shuts down with WebSockets open: their handlers end first, then the SHUTDOWN steps run, in bounded time."""
+    monkeypatch.setattr("heaven.running.lifespan.LAST_WORDS", 0.1)
+    monkeypatch.setattr("heaven.serving.websocket_endpoint.GRACE", 60.0 if stubborn else 0.02)
+    order: list[str] = []
+    app = App()
+
+    async def handler(req: Any, ws: Any, ctx: Any) -> None:
+        await ws.accept()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            order.append("handler")
+
+    app.WS("/", handler)
+    app.ON(SHUTDOWN, lambda app: order.append("shutdown"))
+    async with Lifespan(app):
+        server = Server(CONNECT)
+        scope = {**http_scope(), "type": "websocket", "subprotocols": []}
+        serving = asyncio.ensure_future(app(scope, server.receive, server.send))
+        await asyncio.sleep(0.01)
+    assert (["shutdown"] if stubborn else ["handler", "shutdown"]) == order
+    serving.cancel()
+    await asyncio.wait((serving,))

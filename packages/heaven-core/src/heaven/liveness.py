@@ -45,10 +45,12 @@ class Stopping:
         closing time
     """
 
-    __slots__ = ("_callbacks", "_is_set")
+    __slots__ = ("_callbacks", "_is_set", "held")
 
     def __init__(self) -> None:
         self._is_set = False
+        self.held = 0
+        """How many connections are to end before the application may shut down."""
         self._callbacks: dict[Callback, asyncio.Handle | None] = {}
 
     @property
@@ -80,6 +82,13 @@ class Stopping:
         handle = self._callbacks.pop(callback, None)
         if handle is not None:
             handle.cancel()
+
+    async def released(self, seconds: float) -> None:
+        """Wait until nothing is held any more, but no longer than this: granian shuts down without waiting itself."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self.held and loop.time() < end:  # noqa: ASYNC110 - asked at shutdown alone, so that holding costs nothing
+            await asyncio.sleep(0.01)
 
     async def wait(self) -> None:
         """Wait until the server begins to stop."""

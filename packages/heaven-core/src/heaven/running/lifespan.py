@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 log = logger("heaven.lifespan")
 
+LAST_WORDS = 2.0
+"""Seconds that the handlers of WebSockets have to end, before what they work with is shut down."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Undo:
@@ -82,6 +85,7 @@ class Lifespan:
     async def stop(self) -> list[BaseException]:
         """Undo everything that started, in reverse, and give back what failed on the way; every step runs."""
         self._app.stopping.set()
+        await self._app.stopping.released(LAST_WORDS)
         failures: list[BaseException] = []
         cancelled: BaseException | None = None
         while self._undo:

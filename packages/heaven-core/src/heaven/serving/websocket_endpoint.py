@@ -152,11 +152,13 @@ class _UntilStopped:
 
     async def __aenter__(self) -> None:
         await self._deadline.__aenter__()
+        self._stopping.held += 1
         self._stopping.add(self._stop)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stopping.held -= 1
         self._stopping.discard(self._stop)
         try:
             await self._deadline.__aexit__(kind, error, trace)
