@@ -168,7 +168,7 @@ def docs(session: nox.Session) -> None:
     _sync(session, *MODULES, groups=("docs", "servers"))
     session.run("zensical", "build", "--strict", "--clean")
     session.run("python", "tools/check_links.py")
-    _pytest(session, "-p", "tools.snippets", "README.md", "docs", report="-snippets")
+    _pytest(session, "-p", "no:randomly", "-p", "tools.snippets", "README.md", "docs", report="-snippets")
     _pytest(session, "--doctest-modules", *(f"packages/{package}/src" for package in MODULES), report="-doctests")
 
 

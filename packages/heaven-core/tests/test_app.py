@@ -16,7 +16,6 @@ from heaven import (
     STARTUP,
     App,
     Application,
-    BackgroundError,
     HTTPError,
     Key,
     NotFound,
@@ -25,6 +24,7 @@ from heaven import (
 )
 from heaven import app as app_module
 from heaven.declaring import options as options_module
+from heaven.running.lifespan import route_of
 
 
 def test_the_three_names_are_one_class() -> None:
@@ -239,7 +239,7 @@ def test_a_daemon_that_cannot_work_is_refused_at_registration(function, every, t
 
 
 async def test_a_daemon_runs_while_the_server_does_and_its_failure_is_reported(caplog) -> None:
-    """It is called with the app; a failure is logged on `heaven.background`."""
+    """It is called with the app; a failure is logged on `heaven.daemons`."""
     app = App()
     calls = []
 
@@ -248,20 +248,12 @@ async def test_a_daemon_runs_while_the_server_does_and_its_failure_is_reported(c
         raise ValueError("tired")
 
     app.DAEMON(work, every=60)
-    with caplog.at_level(logging.ERROR, "heaven.background"):
+    with caplog.at_level(logging.ERROR, "heaven.daemons"):
         async with Lifespan(app):
             await asyncio.sleep(0.01)
     assert [app] == calls
     assert "work failed in the background" in caplog.text
     assert "tired" in caplog.text
-
-
-async def test_a_report_of_a_background_failure_is_logged(caplog) -> None:
-    """`app.report` is what daemons tell their failures to."""
-    error = BackgroundError(print)
-    error.__cause__ = ValueError("why")
-    await App().report(error)
-    assert "print failed in the background" in caplog.text
 
 
 def stamping(app, header, value):
@@ -374,8 +366,7 @@ def test_one_name_for_two_paths_is_refused() -> None:
 
 
 def test_the_monitor_is_told_the_route_of_a_frame() -> None:
-    """`route_of_frame` finds the route in the frame that serves it, and None in others."""
-    app = App()
+    """`route_of` finds the route in the frame that serves it, and None in others."""
 
     class Site:
         route = "/x"
@@ -384,10 +375,10 @@ def test_the_monitor_is_told_the_route_of_a_frame() -> None:
         site = Site()
 
     def serving(req):
-        return app.route_of_frame(sys._getframe())
+        return route_of(sys._getframe())
 
     assert "/x" == serving(Req())
-    assert app.route_of_frame(sys._getframe()) is None
+    assert route_of(sys._getframe()) is None
 
 
 async def test_what_was_registered_while_serving_is_served_next() -> None:

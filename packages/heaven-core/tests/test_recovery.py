@@ -9,8 +9,9 @@ import pytest
 
 import driver
 from heaven import App, HTTPError, ValidationError
+from heaven.declaring.registrations import Rescue
 from heaven.errors import Abort, BadRequest, ClientDisconnected, NotFound
-from heaven.serving.recovery import Recovery, Rescue, unwrapped
+from heaven.serving.recovery import Recovery, unwrapped
 
 CANARY = "s3cret-canary"
 
@@ -107,6 +108,18 @@ async def test_what_an_error_handler_fails_on_goes_to_the_next_less_specific(cap
     reply = await driver.request(app)
     assert (500, "application/problem+json") == (reply.status, reply.headers["content-type"])
     assert "the error handler at" in caplog.text
+
+
+@pytest.mark.parametrize(("event", "logged"), [(500, True), (Exception, True), (ShopError, False)])
+async def test_what_a_handler_for_everything_answers_is_logged_all_the_same(
+    event: Any, logged: bool, caplog: Any
+) -> None:
+    """A handler for one class knows what it answers; one for 500 or Exception would hide what nobody thought of."""
+    app = failing(ShopError("sold out"))
+    app.ON(event, saying("sorry"))
+
+    assert "sorry" == (await driver.request(app)).text
+    assert logged is ("sold out" in caplog.text)
 
 
 async def test_a_handler_that_left_traces_before_it_failed_leaves_none() -> None:

@@ -1,8 +1,11 @@
 """Heaven: a Python ASGI framework of three objects and one function shape, `async def handler(req, res, ctx)`."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from heaven.app import SHUTDOWN, STARTUP, App, Battery
-from heaven.bodies.forms import Upload
-from heaven.bodies.multipart import Part
 from heaven.callables import threaded
 from heaven.declaring.config import Config
 from heaven.declaring.store import Key
@@ -22,17 +25,46 @@ from heaven.errors import (
     WebSocketDisconnected,
     WebSocketStateError,
 )
-from heaven.looking.check import Finding
-from heaven.looking.explain import Explanation
-from heaven.messages.context import Context
-from heaven.messages.request import Request
-from heaven.messages.response import Response
-from heaven.messages.websocket import WebSocket
-from heaven.serving.assets import Assets
 from heaven.types import ASGIApp, Deliverable, Handler, Message, Outcome, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from heaven.bodies.forms import Upload
+    from heaven.bodies.multipart import Part
+    from heaven.looking.check import Finding
+    from heaven.looking.explain import Explanation
+    from heaven.messages.context import Context
+    from heaven.messages.request import Request
+    from heaven.messages.response import Response
+    from heaven.messages.websocket import WebSocket
+    from heaven.serving.assets import Assets
 
 Router = App
 Application = App
+
+# Imported when they are asked for (PEP 562): what only serves is not loaded by what only writes down.
+_LATER = {
+    "Assets": "heaven.serving.assets",
+    "Context": "heaven.messages.context",
+    "Explanation": "heaven.looking.explain",
+    "Finding": "heaven.looking.check",
+    "Part": "heaven.bodies.multipart",
+    "Request": "heaven.messages.request",
+    "Response": "heaven.messages.response",
+    "Upload": "heaven.bodies.forms",
+    "WebSocket": "heaven.messages.websocket",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'heaven' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 __all__ = [
     "SHUTDOWN",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from os import PathLike
-from types import EllipsisType, FrameType
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 
 from heaven.callables import awaitable, resolve, said_at
@@ -18,6 +19,7 @@ from heaven.declaring.registrations import (
     Event,
     Mount,
     Options,
+    Rescue,
     Route,
     Wrap,
     Written,
@@ -31,18 +33,14 @@ from heaven.declaring.registrations import (
 )
 from heaven.declaring.store import Key, Store
 from heaven.declaring.verbs import Verbs
-from heaven.errors import BackgroundError, RegistrationError
-from heaven.liveness import Stopping
-from heaven.looking.check import Finding, check
-from heaven.looking.explain import Explanation, explain
-from heaven.running.daemons import Daemon
-from heaven.running.lifespan import Lifespan
-from heaven.serving.assets import Assets
-from heaven.serving.compiling import compile_app
-from heaven.serving.foreign import Foreign
-from heaven.serving.recovery import Rescue, background_log
+from heaven.errors import RegistrationError
 
+# What serves is imported when it is needed: an application that is only written down, by a tool or a migration say,
+# loads neither the event loop nor the parsers, and starts in a third of the time.
 if TYPE_CHECKING:
+    from heaven.liveness import Stopping
+    from heaven.looking.check import Finding
+    from heaven.looking.explain import Explanation
     from heaven.serving.wiring import Wiring
     from heaven.types import ASGIApp, Handler, Receive, Scope, Send, Slashes
 
@@ -110,7 +108,6 @@ class App(Verbs):
         checked_limit("timeout", timeout, "App", place)
         self.CONFIG = Config(config)
         self.store = Store()
-        self.stopping = Stopping()
         self.options = checked_app_options(
             domain=domain,
             hosts=hosts,
@@ -141,6 +138,8 @@ class App(Verbs):
             else:
                 await wiring.outermost(scope, receive, send)
         elif kind == "lifespan":
+            from heaven.running.lifespan import Lifespan
+
             await Lifespan(self).run(receive, send)
         else:
             raise ValueError(f"Heaven serves the scopes http, websocket and lifespan, and was called with {kind!r}")
@@ -183,6 +182,8 @@ class App(Verbs):
         Raises:
             RegistrationError: the folder is missing, or the route is taken.
         """
+        from heaven.serving.assets import Assets
+
         assets = Assets(folder, **options)
         prefix = checked_prefix(route, "ASSETS", said_at())
         for url in everything_below(prefix, self.options.slashes):
@@ -366,6 +367,8 @@ class App(Verbs):
         place = said_at()
         if not callable(child):
             raise RegistrationError(f"mount at {place} got {child!r}; give an App or an ASGI application")
+        from heaven.serving.foreign import Foreign
+
         mounted = child if isinstance(child, App) else Foreign(child)
         below = checked_prefix(prefix, "mount", place)
         mount = Mount(mounted, below, checked_subdomain(subdomain, "mount", place), isolated, name, place)
@@ -430,6 +433,13 @@ class App(Verbs):
 
     # What it came to
 
+    @cached_property
+    def stopping(self) -> Stopping:
+        """Says that the server begins to stop, to whatever keeps a connection open for long."""
+        from heaven.liveness import Stopping
+
+        return Stopping()
+
     @property
     def wiring(self) -> Wiring:
         """What the application was compiled to: print it to see every route with its place and hooks."""
@@ -442,6 +452,8 @@ class App(Verbs):
             RegistrationError: two registrations contradict each other; both places are named.
         """
         if self._wiring is None:
+            from heaven.serving.compiling import compile_app
+
             self._wiring = compile_app(self)
         return self._wiring
 
@@ -470,26 +482,15 @@ class App(Verbs):
             >>> app.explain("GET", "https://shop.test/orders/7").params
             {'id': 7}
         """
+        from heaven.looking.explain import explain
+
         return explain(self.wire(), method, url)
 
     def check(self) -> list[Finding]:
         """What looks wrong: routes that never match, hooks that cover nothing, bodies without a limit ..."""
+        from heaven.looking.check import check
+
         return check(self)
-
-    def daemons(self) -> list[Daemon]:
-        """The daemons of this application, not started."""
-        return [
-            Daemon(function, every=every, app=self, on_error=self.report) for function, every, _ in self.written.daemons
-        ]
-
-    async def report(self, error: BackgroundError) -> None:
-        """Log what failed in the background."""
-        background_log.error("%s", error, exc_info=error.__cause__)
-
-    def route_of_frame(self, frame: FrameType) -> str | None:
-        """The route that a frame of the event loop's thread serves, for the monitor."""
-        site = getattr(frame.f_locals.get("req"), "site", None)
-        return getattr(site, "route", None)
 
     def _changed(self) -> None:
         for app in self._ancestors():

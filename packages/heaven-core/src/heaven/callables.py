@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import importlib
 import inspect
@@ -116,6 +115,7 @@ def threaded(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
         RegistrationError: the function is async already.
 
     Example:
+        >>> import asyncio
         >>> @threaded
         ... def report(req, res, ctx):
         ...     return "made in a thread"
@@ -127,7 +127,9 @@ def threaded(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
 
     @functools.wraps(function, updated=())
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(function, *args, **kwargs)
+        from asyncio import to_thread  # loaded with the server, not with the application
+
+        return await to_thread(function, *args, **kwargs)
 
     return call
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from heaven.callables import AsyncFunction
     from heaven.declaring.hooks import Hook
     from heaven.serving.foreign import Foreign
-    from heaven.serving.recovery import Rescue
     from heaven.types import ASGIApp, Handler, Slashes, SocketHandler
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY")
@@ -193,6 +192,15 @@ def checked_origins(origins: Sequence[str] | None, role: str, place: str) -> fro
 class Event:
     """One startup or shutdown step: `call(app)`."""
 
+    call: AsyncFunction
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """One `ON(status or exception class, function)`."""
+
+    event: int | type[BaseException]
     call: AsyncFunction
     place: str
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, Unpack, overload
 
-from heaven.bodies.validation import TypedBody
 from heaven.callables import awaitable, resolve, said_at
 from heaven.declaring.registrations import (
     SOCKET,
@@ -21,6 +20,8 @@ from heaven.errors import RegistrationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from heaven.bodies.validation import TypedBody
 
 H = TypeVar("H", bound=Callable[..., Any])
 
@@ -294,6 +295,8 @@ def checked_options(defaults: Options, given: dict[str, Any], role: str, place: 
 
 
 def _typed_body(annotation: Any, role: str, place: str) -> TypedBody:
+    from heaven.bodies.validation import TypedBody  # loaded with the first route that has one
+
     try:
         return TypedBody(annotation)
     except RegistrationError as error:

@@ -15,6 +15,7 @@ from heaven.declaring.registrations import (
     SOCKET,
     Mount,
     Options,
+    Rescue,
     Route,
     below,
     everything_below,
@@ -26,7 +27,7 @@ from heaven.routing.table import RouteTable
 from heaven.serving.endpoint import Endpoint
 from heaven.serving.foreign import Foreign
 from heaven.serving.missing import Missing
-from heaven.serving.recovery import Recovery, Rescue
+from heaven.serving.recovery import Recovery
 from heaven.serving.websocket_endpoint import SocketEndpoint
 from heaven.serving.wiring import Entry, Island, Runnable, Tables, Wiring
 

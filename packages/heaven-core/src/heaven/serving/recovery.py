@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from heaven.errors import Abort, BackgroundError, ClientDisconnected, HTTPError
@@ -11,7 +10,7 @@ from heaven.logs import logger
 from heaven.messages import problems
 
 if TYPE_CHECKING:
-    from heaven.callables import AsyncFunction
+    from heaven.declaring.registrations import Rescue
     from heaven.messages.context import Context
     from heaven.messages.request import Request
     from heaven.messages.response import Response
@@ -26,15 +25,6 @@ class DeadlineExceeded(HTTPError):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(503, f"The server did not finish in {seconds:g} seconds.")
-
-
-@dataclass(frozen=True, slots=True)
-class Rescue:
-    """One `ON(status or exception class, function)`."""
-
-    event: int | type[BaseException]
-    call: AsyncFunction
-    place: str
 
 
 class Recovery:
@@ -94,7 +84,8 @@ class Recovery:
             except Exception:
                 log.exception("the error handler at %s failed on %s", rescue.place, type(error).__name__)
                 continue
-            if rescue.event == 500:
+            # A handler of one class knows what it answers; one for everything does not, so nothing goes by unseen.
+            if rescue.event in (500, Exception):
                 _log(error, req)
             return
         self._explain(error, req, res, late)
