@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from heaven.liveness import SignalTap
 from heaven.logs import logger
+from heaven.running.daemons import Daemon
 from heaven.running.monitor import LoopMonitor
 from heaven.serving.foreign import Foreign, ForeignLifespan
 
@@ -115,7 +117,8 @@ class Lifespan:
             self._undo += stops
             stops = []
         self._undo += stops
-        for daemon in app.daemons():
+        for function, every, _ in app.written.daemons:
+            daemon = Daemon(function, every=every, app=app)
             daemon.start()
             self._undo.append(_Undo(repr(daemon), daemon.stop))
 
@@ -129,9 +132,15 @@ class Lifespan:
         tap.install()
         self._undo.append(_Undo("signals", _quick(tap.undo)))
         if self._app.options.monitor is not None:
-            monitor = LoopMonitor(self._app.options.monitor, self._app.route_of_frame)
+            monitor = LoopMonitor(self._app.options.monitor, route_of)
             monitor.start()
             self._undo.append(_Undo("monitor", _quick(monitor.stop)))
+
+
+def route_of(frame: FrameType) -> str | None:
+    """The route that a frame of the event loop's thread serves."""
+    site = getattr(frame.f_locals.get("req"), "site", None)
+    return getattr(site, "route", None)
 
 
 def family(app: App) -> Iterator[App | Foreign]:
