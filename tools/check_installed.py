@@ -32,7 +32,6 @@ def main(distribution: str, module: str, version: str) -> list[str]:
         "License-Expression",
         "License-File",
         "Requires-Python",
-        "Project-URL",
         "Description-Content-Type",
     ):
         if not found.get_all(name):

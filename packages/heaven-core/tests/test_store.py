@@ -89,3 +89,11 @@ async def test_an_application_keeps_across_requests() -> None:
 def test_the_examples_of_the_module_run() -> None:
     """Every example in its docstrings gives what it says."""
     assert 0 == doctest.testmod(store).failed
+
+
+def test_unkeep_gives_the_default_where_nothing_is_kept() -> None:
+    """A shutdown after half a start needs no question whether something is there; None is a default too."""
+    store = Store()
+    store.keep("there", None)
+
+    assert (None, 7, None) == (store.unkeep("there", 5), store.unkeep("absent", 7), store.unkeep("absent", None))

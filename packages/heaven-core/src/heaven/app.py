@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from os import PathLike
-from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 
 from heaven.callables import awaitable, resolve, said_at
 from heaven.declaring.config import Config
-from heaven.declaring.hooks import EVERY, Hook, When
+from heaven.declaring.hook_words import HookWords
 from heaven.declaring.options import checked_app_options
 from heaven.declaring.registrations import (
     DEFAULT_BODY_SIZE,
@@ -24,14 +23,12 @@ from heaven.declaring.registrations import (
     Wrap,
     Written,
     checked_limit,
-    checked_methods,
     checked_origins,
-    checked_pattern,
     checked_prefix,
     checked_subdomain,
     everything_below,
 )
-from heaven.declaring.store import Key, Store
+from heaven.declaring.store import Keeping, Store
 from heaven.declaring.verbs import Verbs
 from heaven.errors import RegistrationError
 
@@ -42,10 +39,8 @@ if TYPE_CHECKING:
     from heaven.looking.check import Finding
     from heaven.looking.explain import Explanation
     from heaven.serving.wiring import Wiring
-    from heaven.types import ASGIApp, Handler, Receive, Scope, Send, Slashes
+    from heaven.types import ASGIApp, Receive, Scope, Send, Slashes
 
-T = TypeVar("T")
-D = TypeVar("D")
 F = TypeVar("F", bound=Callable[..., Any])
 
 STARTUP: Final = "startup"
@@ -60,7 +55,7 @@ class Battery(Protocol):
         ...
 
 
-class App(Verbs):
+class App(Verbs, HookWords, Keeping):
     """An ASGI application: routes, hooks, a store and a life; `Router` and `Application` are the same class.
 
     Args:
@@ -161,7 +156,7 @@ class App(Verbs):
             )
         self.written.claimed[key] = route
         self.written.routes.append(route)
-        self._changed()
+        self.changed()
 
     def subdomain(self, name: str) -> Subdomain:
         """The same verbs for one subdomain: `app.subdomain("api").GET("/orders", handler)`."""
@@ -189,68 +184,6 @@ class App(Verbs):
         for url in everything_below(prefix, self.options.slashes):
             self.GET(url, assets, subdomain=subdomain)
 
-    def BEFORE(
-        self,
-        url: str,
-        hook: Handler | str,
-        *,
-        methods: str | Sequence[str] | None = None,
-        subdomain: str | EllipsisType | None = ...,
-    ) -> None:
-        """Run a hook before the handlers of the routes that a pattern covers.
-
-        Args:
-            url: `/orders/*` covers `/orders` and everything below it; `/users/:id` that route, whatever its
-                parameter is called.
-            hook: a function like a handler, or a dotted name of one; `res.abort(...)` ends the request.
-            methods: limits it to these methods, `"WEBSOCKET"` among them.
-            subdomain: limits it to one subdomain, None to the routes that have none; without it, it covers all.
-
-        Raises:
-            RegistrationError: the pattern or hook can't work.
-        """
-        self._hook("BEFORE", url, hook, methods, subdomain)
-
-    def AFTER(
-        self,
-        url: str,
-        hook: Handler | str,
-        *,
-        methods: str | Sequence[str] | None = None,
-        subdomain: str | EllipsisType | None = ...,
-    ) -> None:
-        """Run a hook after the handlers of the routes that a pattern covers, whatever became of them; see `BEFORE`."""
-        self._hook("AFTER", url, hook, methods, subdomain)
-
-    def _hook(
-        self,
-        when: When,
-        url: str,
-        hook: Handler | str,
-        methods: str | Sequence[str] | None,
-        subdomain: str | EllipsisType | None,
-    ) -> None:
-        place = said_at()
-        role = f"{when} {url}"
-        function = resolve(hook, role, place)
-        pattern = checked_pattern(url, role, place)
-        if pattern.hints:
-            raise RegistrationError(
-                f"{role} at {place} has query hints; a hook covers routes by their path, so leave them out"
-            )
-        self.written.hooks.append(
-            Hook(
-                when=when,
-                pattern=pattern,
-                function=function,
-                call=awaitable(function, 3, role, place),
-                methods=checked_methods(methods, role, place),
-                subdomain=EVERY if isinstance(subdomain, EllipsisType) else checked_subdomain(subdomain, role, place),
-                place=place,
-            )
-        )
-        self._changed()
-
     def WRAP(self, factory: Callable[..., ASGIApp], **options: Any) -> None:
         """Put ASGI middleware around everything, also around what no route matches; the first one is outermost.
 
@@ -263,7 +196,7 @@ class App(Verbs):
         """
         place = said_at()
         self.written.wraps.append(Wrap(resolve(factory, "WRAP", place), options, place))
-        self._changed()
+        self.changed()
 
     # Events
 
@@ -301,7 +234,7 @@ class App(Verbs):
             events.append(Event(awaitable(function, 1, role, place), place))
         elif _is_rescuable(event):
             self.written.rescues[event] = Rescue(event, awaitable(function, 4, role, place), place)
-            self._changed()
+            self.changed()
         else:
             raise RegistrationError(
                 f"ON at {place} got {event!r}; "
@@ -375,7 +308,7 @@ class App(Verbs):
         if isinstance(child, App):
             self._adopt(child, isolated, place)
         self.written.mounts.append(mount)
-        self._changed()
+        self.changed()
 
     def _adopt(self, child: App, isolated: bool, place: str) -> None:
         if child in self._ancestors():
@@ -403,33 +336,8 @@ class App(Verbs):
     def _ancestors(self) -> list[App]:
         return [self, *(each for parent in self._parents for each in parent._ancestors())]  # noqa: SLF001
 
-    # The store
-
-    @overload
-    def keep(self, key: Key[T], value: T) -> None: ...
-    @overload
-    def keep(self, key: str, value: Any) -> None: ...
-    def keep(self, key: Any, value: Any) -> None:
-        """Keep a value across requests."""
-        self.store.keep(key, value)
-
-    @overload
-    def peek(self, key: Key[T]) -> T | None: ...
-    @overload
-    def peek(self, key: Key[T], default: D) -> T | D: ...
-    @overload
-    def peek(self, key: str, default: Any = None) -> Any: ...
-    def peek(self, key: Any, default: Any = None) -> Any:
-        """Look at what is kept under a name, or get `default` where nothing is."""
-        return self.store.peek(key, default)
-
-    @overload
-    def unkeep(self, key: Key[T]) -> T: ...
-    @overload
-    def unkeep(self, key: str) -> Any: ...
-    def unkeep(self, key: Any) -> Any:
-        """Stop keeping a value, and get it back; KeyError, with the names that come near, where nothing is kept."""
-        return self.store.unkeep(key)
+    def _kept(self) -> dict[str, Any]:
+        return self.store.values
 
     # What it came to
 
@@ -492,7 +400,8 @@ class App(Verbs):
 
         return check(self)
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Have this application, and those it is mounted on, compiled anew before the next request."""
         for app in self._ancestors():
             app._wiring = None  # noqa: SLF001
 

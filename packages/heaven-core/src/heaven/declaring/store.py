@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
 D = TypeVar("D")
+
+_ABSENT: Any = object()
 
 
 class Key(Generic[T]):
@@ -52,22 +55,14 @@ def name_of(key: str | Key[Any]) -> str:
     raise TypeError(f"what is kept has a name, a str or a Key, and {key!r} is neither")
 
 
-class Store:
-    """Lives with the application: from `keep` to `unkeep`, across requests.
+class Keeping(ABC):
+    """`keep`, `peek` and `unkeep`, alike on the application, its store and the context of a request."""
 
-    Example:
-        >>> store = Store()
-        >>> store.keep("greeting", "hello")
-        >>> store.peek("greeting"), store.peek("absent", "nothing")
-        ('hello', 'nothing')
-        >>> store.unkeep("greeting")
-        'hello'
-    """
+    __slots__ = ()
 
-    __slots__ = ("_values",)
-
-    def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
+    @abstractmethod
+    def _kept(self) -> dict[str, Any]:
+        """The values by name."""
 
     @overload
     def keep(self, key: Key[T], value: T) -> None: ...
@@ -75,7 +70,7 @@ class Store:
     def keep(self, key: str, value: Any) -> None: ...
     def keep(self, key: str | Key[Any], value: Any) -> None:
         """Keep a value under a name; what was there before is replaced."""
-        self._values[name_of(key)] = value
+        self._kept()[name_of(key)] = value
 
     @overload
     def peek(self, key: Key[T]) -> T | None: ...
@@ -85,36 +80,65 @@ class Store:
     def peek(self, key: str, default: Any = None) -> Any: ...
     def peek(self, key: str | Key[Any], default: Any = None) -> Any:
         """Look at what is kept under a name, or get `default` where nothing is."""
-        return self._values.get(name_of(key), default)
+        return self._kept().get(name_of(key), default)
 
     @overload
     def unkeep(self, key: Key[T]) -> T: ...
     @overload
-    def unkeep(self, key: str) -> Any: ...
-    def unkeep(self, key: str | Key[Any]) -> Any:
+    def unkeep(self, key: Key[T], default: D) -> T | D: ...
+    @overload
+    def unkeep(self, key: str, default: Any = ...) -> Any: ...
+    def unkeep(self, key: str | Key[Any], default: Any = _ABSENT) -> Any:
         """Stop keeping a value, and get it back.
 
+        Args:
+            key: the name.
+            default: given back where nothing is kept.
+
         Raises:
-            KeyError: nothing is kept under that name; the message has the names that come near.
+            KeyError: nothing is kept and there is no default; the message has the names that come near.
         """
         name = name_of(key)
-        try:
-            return self._values.pop(name)
-        except KeyError:
-            raise KeyError(missing(name, self._values, "is kept")) from None
+        value = self._kept().pop(name, default)
+        if value is _ABSENT:
+            raise KeyError(missing(name, self._kept(), "is kept"))
+        return value
+
+
+class Store(Keeping):
+    """Lives with the application: from `keep` to `unkeep`, across requests.
+
+    Example:
+        >>> store = Store()
+        >>> store.keep("greeting", "hello")
+        >>> store.peek("greeting"), store.peek("absent", "nothing")
+        ('hello', 'nothing')
+        >>> store.unkeep("greeting")
+        'hello'
+        >>> store.unkeep("greeting", None) is None
+        True
+    """
+
+    __slots__ = ("values",)
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def _kept(self) -> dict[str, Any]:
+        return self.values
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self.values)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self.values)
 
     def __contains__(self, key: object) -> bool:
-        return (key.name if isinstance(key, Key) else key) in self._values
+        return (key.name if isinstance(key, Key) else key) in self.values
 
     def __repr__(self) -> str:
         # Values may hold secrets (a connection's password), so only names are shown.
-        return f"<Store {', '.join(self._values) or 'empty'}>"
+        return f"<Store {', '.join(self.values) or 'empty'}>"
 
 
 def missing(name: str, known: Any, verb: str) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from heaven.declaring.store import Key, missing, name_of
+from heaven.declaring.store import Keeping, Key, name_of
 
 T = TypeVar("T")
-D = TypeVar("D")
 
 
-class Context:
+class Context(Keeping):
     """Lives with the request: attributes and `keep`/`peek`/`unkeep` reach the same values.
 
     Example:
@@ -31,6 +30,9 @@ class Context:
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
 
+    def _kept(self) -> dict[str, Any]:
+        return self.__dict__
+
     @overload
     def keep(self, key: Key[T], value: T) -> None: ...
     @overload
@@ -45,28 +47,6 @@ class Context:
         if hasattr(Context, name):
             raise KeyError(f"{name!r} is a method of the context; keep the value under another name")
         self.__dict__[name] = value
-
-    @overload
-    def peek(self, key: Key[T]) -> T | None: ...
-    @overload
-    def peek(self, key: Key[T], default: D) -> T | D: ...
-    @overload
-    def peek(self, key: str, default: Any = None) -> Any: ...
-    def peek(self, key: str | Key[Any], default: Any = None) -> Any:
-        """Look at what is kept under a name, or get `default` where nothing is."""
-        return self.__dict__.get(name_of(key), default)
-
-    @overload
-    def unkeep(self, key: Key[T]) -> T: ...
-    @overload
-    def unkeep(self, key: str) -> Any: ...
-    def unkeep(self, key: str | Key[Any]) -> Any:
-        """Stop keeping a value, and get it back; KeyError, with the names that come near, where nothing is kept."""
-        name = name_of(key)
-        try:
-            return self.__dict__.pop(name)
-        except KeyError:
-            raise KeyError(missing(name, self.__dict__, "is kept")) from None
 
     def __repr__(self) -> str:
         return f"<Context {', '.join(self.__dict__) or 'empty'}>"
