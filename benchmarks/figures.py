@@ -42,6 +42,11 @@ def ratio(values: Sequence[float], others: Sequence[float]) -> float:
     return median(value / other for value, other in zip(values, others, strict=True))
 
 
+def added_ratio(values: Sequence[float], others: Sequence[float], floor: Sequence[float]) -> float:
+    """The same of what each adds to a bare callable, which both have to do."""
+    return median((value - bare) / (other - bare) for value, other, bare in zip(values, others, floor, strict=True))
+
+
 def fastest(rounds: dict[str, list[float]], leave_out: Sequence[str], *, higher_is_better: bool = False) -> str | None:
     """The peer with the best median."""
     peers = {name: median(values) for name, values in rounds.items() if name not in leave_out and values}

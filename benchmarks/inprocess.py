@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks.console import progress
-from benchmarks.figures import Figure, fastest, ratio, summarise
+from benchmarks.figures import Figure, added_ratio, fastest, ratio, summarise
 from benchmarks.fleet import Fleet, Member
 from benchmarks.plan import Plan, Results
 from benchmarks.scenarios import APPS, FLOOR, OURS, Scenario
@@ -114,5 +114,6 @@ def conclude(scenario: Scenario, times: Rounds) -> Results:
         rows[peer] = figure.as_dict() | {
             "to_fastest": ratio(values, whole[best]) if best else None,
             "to_bare": ratio(values, whole[FLOOR]) if FLOOR in whole else None,
+            "added": added_ratio(values, whole[best], whole[FLOOR]) if best and FLOOR in whole else None,
         }
     return {"title": scenario.title, "fastest": best, "goal": 0.5, "peers": rows}

@@ -45,7 +45,7 @@ def in_process(results: Results) -> None:
         print(f"\n{scenario['title']} (fastest peer: {scenario['fastest']})\n")
         rows = sorted(scenario["peers"].items(), key=lambda item: item[1]["median"])
         table(
-            ("peer", "median", "min", "spread", "to the fastest peer", "to bare"),
+            ("peer", "median", "min", "spread", "to the fastest peer", "to bare", "added, to the fastest's"),
             [
                 (
                     peer,
@@ -54,6 +54,7 @@ def in_process(results: Results) -> None:
                     f"±{row['spread']:.1%}",
                     times(row["to_fastest"]),
                     times(row["to_bare"]),
+                    times(row["added"]),
                 )
                 for peer, row in rows
             ],
@@ -85,12 +86,13 @@ def summary(scenarios: Results, goal: str, key: str, reached: object) -> None:
                     str(scenario["fastest"]),
                     times(ours["to_fastest"]),
                     times(ours["to_bare"]),
+                    times(ours.get("added")),
                     verdict,
                 )
             )
     if rows:
-        print(f"\nHeaven, goal: {goal}\n")
-        table(("scenario", "fastest peer", "to it", "to bare", "goal"), rows)
+        print(f"\nHeaven, goal: {goal}; `added` is what it adds to a bare callable, to what the fastest peer adds\n")
+        table(("scenario", "fastest peer", "to it", "to bare", "added", "goal"), rows)
         print()
 
 

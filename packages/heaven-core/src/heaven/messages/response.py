@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 from urllib.parse import quote
@@ -346,10 +347,15 @@ def _encoded(body: Any) -> tuple[bytes, tuple[bytes, bytes] | None]:
     return encode_json(body), JSON
 
 
+@lru_cache(maxsize=256)
+def _delivers(kind: type) -> bool:
+    # Looked for on the type, and async: an order that has a field or a method of this name is sent as JSON.
+    return inspect.iscoroutinefunction(getattr(kind, "deliver", None))
+
+
 def deliverable(body: Any) -> Deliverable | None:
     """The body itself where it sends itself, a stream of it where it is an async iterator, else None."""
-    # Looked for on the type, and async: an order that has a field or a method of this name is sent as JSON.
-    if inspect.iscoroutinefunction(getattr(body.__class__, "deliver", None)):
+    if _delivers(body.__class__):
         found: Deliverable = body
         return found
     return StreamBody(body) if hasattr(body, "__aiter__") else None
