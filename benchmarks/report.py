@@ -86,13 +86,14 @@ def summary(scenarios: Results, goal: str, key: str, reached: object) -> None:
                     str(scenario["fastest"]),
                     times(ours["to_fastest"]),
                     times(ours["to_bare"]),
-                    times(ours.get("added")),
+                    *([times(ours["added"])] if "added" in ours else []),
                     verdict,
                 )
             )
     if rows:
-        print(f"\nHeaven, goal: {goal}; `added` is what it adds to a bare callable, to what the fastest peer adds\n")
-        table(("scenario", "fastest peer", "to it", "to bare", "added", "goal"), rows)
+        print(f"\nHeaven, goal: {goal}\n")
+        head = ("scenario", "fastest peer", "to it", "to bare", "added, to the fastest's", "goal")
+        table(head if len(rows[0]) == len(head) else (*head[:4], head[5]), rows)
         print()
 
 
