@@ -296,10 +296,10 @@ async def test_no_variants(compressed: Path) -> None:
 
 async def test_class_13_long_accept_encoding(compressed: Path) -> None:
     """Class 13: an Accept-Encoding of 100 KB is read in linear time."""
-    started = time.perf_counter()
+    started = time.process_time()
     for value in ("," * 100_000, "gzip;q=" + "0" * 100_000, "a;" * 50_000, "gzip," * 20_000):
         await get(Assets(compressed), "css/site.css", {"accept-encoding": value})
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 # Hardening

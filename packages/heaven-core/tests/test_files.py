@@ -272,10 +272,10 @@ def test_a_weak_tag_matches_weakly_only() -> None:
 @pytest.mark.parametrize("value", ['"' * 100_000, '"a' * 50_000, "W/" * 50_000, ", " * 50_000, '"a",' * 25_000])
 def test_class_13_long_conditions(value: str) -> None:
     """Class 13: conditions of 100 KB are read in linear time."""
-    started = time.perf_counter()
+    started = time.process_time()
     evaluate({"if-none-match": value, "if-match": value}, '"x"', 0)
     evaluate({"if-modified-since": value, "if-unmodified-since": value}, '"x"', 0)
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2
 
 
 @pytest.mark.parametrize(
@@ -370,10 +370,10 @@ async def test_if_range(path: Path, content: bytes, condition: str) -> None:
 async def test_class_6_quadratic_range(path: Path, content: bytes) -> None:
     """Class 6: ten thousand ranges are the whole file, at once."""
     header = "bytes=" + ",".join(f"{place}-{place}" for place in range(0, 20_000, 2))
-    started = time.perf_counter()
+    started = time.process_time()
     got = await Exchange({"range": header}).deliver(FileBody(path))
     assert (200, content) == (got.status, got.body)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 # What is not there

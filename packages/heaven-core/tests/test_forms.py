@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from heaven.bodies.forms import Form, FormData, FormLimits, Repeatable, Upload, Uploads, parse_form
 from heaven.errors import BadRequest, BodyTooLarge, UnsupportedMediaType
 from heaven.http.headers import Headers
+from stopwatch import cpu_seconds
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=x"
@@ -167,10 +168,10 @@ async def test_class_12_filename_is_a_label(tmp_path: Path, filename: str) -> No
 )
 def test_class_7_and_9_unlimited_parts(content_type: str, body: bytes) -> None:
     """Classes 7, 9: more parts than are allowed are 413 at once, urlencoded or multipart."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(BodyTooLarge, match="more than 1000 parts"):
         parse_form(content_type, body)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("content_type", [URLENCODED, MULTIPART])
@@ -204,9 +205,9 @@ def test_class_9_linear_time(unit: bytes) -> None:
     """Class 9: ten times as much of anything takes about ten times as long, where a quadratic reader takes a hundred."""
 
     def seconds(length: int) -> float:
-        started = time.perf_counter()
+        started = time.process_time()
         parse_form(URLENCODED, unit * (length // len(unit)))
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     small = min(seconds(100_000) for _ in range(3))
     assert min(seconds(1_000_000) for _ in range(2)) < 40 * max(small, 0.001)
@@ -218,7 +219,9 @@ def test_class_9_linear_time(unit: bytes) -> None:
 )
 def test_class_13_long_content_type(content_type: str) -> None:
     """Class 13: a Content-Type of 100 KB is refused under 20 ms."""
-    started = time.perf_counter()
-    with pytest.raises((BadRequest, UnsupportedMediaType)):
-        parse_form(content_type, b"")
-    assert time.perf_counter() - started < 0.02
+
+    def refuse() -> None:
+        with pytest.raises((BadRequest, UnsupportedMediaType)):
+            parse_form(content_type, b"")
+
+    assert cpu_seconds(refuse) < 0.02

@@ -35,6 +35,7 @@ from heaven.errors import RegistrationError
 # What serves is imported when it is needed: an application that is only written down, by a tool or a migration say,
 # loads neither the event loop nor the parsers, and starts in a third of the time.
 if TYPE_CHECKING:
+    from heaven.declaring.options import AppOptions
     from heaven.liveness import Stopping
     from heaven.looking.check import Finding
     from heaven.looking.explain import Explanation
@@ -102,8 +103,8 @@ class App(Verbs, HookWords, Keeping):
         checked_limit("max_body_size", max_body_size, "App", place, whole=True)
         checked_limit("timeout", timeout, "App", place)
         self.CONFIG = Config(config)
-        self.store = Store()
-        self.options = checked_app_options(
+        self.store: Store = Store()
+        self.options: AppOptions = checked_app_options(
             domain=domain,
             hosts=hosts,
             trusted_proxies=trusted_proxies,
@@ -113,11 +114,11 @@ class App(Verbs, HookWords, Keeping):
             monitor=monitor,
             place=place,
         )
-        self.defaults = Options(
+        self.defaults: Options = Options(
             max_body_size=max_body_size, timeout=timeout, origins=checked_origins(origins, "App", place)
         )
         self.default_subdomain: str | None = None
-        self.written = Written()
+        self.written: Written = Written()
         self._parents: list[App] = []
         self._wiring: Wiring | None = None
 
@@ -410,9 +411,13 @@ class Subdomain(Verbs):
     """The verbs of an application, limited to one subdomain."""
 
     def __init__(self, app: App, name: str) -> None:
-        self.default_subdomain = checked_subdomain(name, "subdomain", said_at())
-        self.defaults = app.defaults
-        self.register = app.register
+        self.default_subdomain: str | None = checked_subdomain(name, "subdomain", said_at())
+        self.defaults: Options = app.defaults
+        self._app = app
+
+    def register(self, route: Route) -> None:
+        """Write a route down, at the application."""
+        self._app.register(route)
 
 
 def _is_rescuable(event: Any) -> bool:

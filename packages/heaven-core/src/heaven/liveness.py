@@ -49,7 +49,7 @@ class Stopping:
 
     def __init__(self) -> None:
         self._is_set = False
-        self.held = 0
+        self.held: int = 0
         """How many connections are to end before the application may shut down."""
         self._callbacks: dict[Callback, asyncio.Handle | None] = {}
 

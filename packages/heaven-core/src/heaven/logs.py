@@ -16,6 +16,7 @@ def logger(name: str) -> logging.Logger:
     line that looks like another record, and ESC must not reach a terminal.
 
     Example:
+        >>> import sys
         >>> log = logger("heaven.example")
         >>> log.addHandler(handler := logging.StreamHandler(sys.stdout)); log.propagate = False
         >>> log.error("failed", exc_info=ValueError("\r\x1b[2J\nforged"))

@@ -39,7 +39,7 @@ class OpenFile:
     __slots__ = ("_busy", "_closed", "_lock", "_then", "fd")
 
     def __init__(self) -> None:
-        self.fd = -1
+        self.fd: int = -1
         self._busy = False
         self._closed = False
         self._then: Callable[[], object] | None = None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    from heaven.http.headers import Headers
+
 SAVE_BLOCK: Final = 512 * 1024
 """Bytes that are gathered before a thread is asked to write them."""
 
@@ -38,11 +40,11 @@ class Part:
     __slots__ = ("_source", "content_type", "filename", "finished", "headers", "name")
 
     def __init__(self, head: PartHead, source: Source) -> None:
-        self.name = head.name
-        self.filename = head.filename
-        self.content_type = head.content_type
-        self.headers = head.headers
-        self.finished = False
+        self.name: str = head.name
+        self.filename: str | None = head.filename
+        self.content_type: str | None = head.content_type
+        self.headers: Headers = head.headers
+        self.finished: bool = False
         self._source = source
 
     def __repr__(self) -> str:
@@ -145,7 +147,7 @@ class Source:
         self._reader = reader
         self._chunks = chunks
         self._current: Part | None = None
-        self.limits = limits
+        self.limits: FormLimits = limits
 
     async def _next_event(self) -> PartHead | bytes | Mark:
         events = self._reader.events

@@ -115,7 +115,7 @@ class MultipartReader:
 
     def __init__(self, boundary: bytes, limits: FormLimits) -> None:
         self.events: deque[_Event] = deque()
-        self.ended = False  # the closing boundary was read, or the body is wrong: nothing more will come
+        self.ended: bool = False  # the closing boundary was read, or the body is wrong: nothing more will come
         self._limits = limits
         self._opening: bytes | None = b""
         self._parts = 0

@@ -49,7 +49,7 @@ class TypedBody:
     __slots__ = ("_decode", "_faults", "annotation")
 
     def __init__(self, annotation: Any) -> None:
-        self.annotation = annotation
+        self.annotation: Any = annotation
         try:
             self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(annotation).decode
             self._faults = FaultFinder(annotation)

@@ -135,7 +135,7 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_values", "raw")
 
     def __init__(self, raw: RawHeaders) -> None:
-        self.raw = raw
+        self.raw: RawHeaders = raw
         self._values: dict[bytes, bytes] | None = None
 
     def _read(self) -> dict[bytes, bytes]:

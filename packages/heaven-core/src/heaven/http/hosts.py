@@ -105,7 +105,7 @@ class AllowedHosts:
     def __init__(self, patterns: Sequence[str]) -> None:
         if isinstance(patterns, str):
             raise RegistrationError(f"Hosts are a list of patterns, and this is one str; write [{patterns!r}]")
-        self.patterns = tuple(patterns)
+        self.patterns: tuple[str, ...] = tuple(patterns)
         self._every = "*" in self.patterns
         self._names: set[str] = set()
         self._below: set[str] = set()

@@ -85,7 +85,7 @@ class TrustedProxies:
     def __init__(self, networks: Sequence[str]) -> None:
         if isinstance(networks, str):
             raise RegistrationError(f"Trusted proxies are a list of networks, not one str; write [{networks!r}]")
-        self.networks = tuple(networks)
+        self.networks: tuple[str, ...] = tuple(networks)
         self._every = "*" in self.networks
         self._unix = self._every or "unix" in self.networks
         self._networks = [_network(text) for text in self.networks if text not in {"*", "unix"}]

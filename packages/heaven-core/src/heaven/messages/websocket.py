@@ -13,9 +13,11 @@ from heaven.logs import logger
 from heaven.messages.response import Response, messages
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from heaven.types import Message, RawHeaders, Receive, Scope, Send
 
-log = logger("heaven.websocket")
+log: Logger = logger("heaven.websocket")
 
 State: TypeAlias = Literal["connecting", "open", "closed"]
 SocketHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
@@ -44,11 +46,11 @@ class WebSocket:
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
+        self.scope: Scope = scope
         self.state: State = "connecting"
-        self.accepted = False
+        self.accepted: bool = False
         self.close_code: int | None = None
-        self.close_reason = ""
+        self.close_reason: str = ""
         self._receive = receive
         self._send = send
         self._connected = False

@@ -6,13 +6,14 @@ import asyncio
 import inspect
 import random
 from collections.abc import Awaitable, Callable
+from logging import Logger
 from typing import Any
 
 from heaven.callables import is_async, name_of
 from heaven.errors import BackgroundError, RegistrationError
 from heaven.logs import logger
 
-log = logger("heaven.daemons")
+log: Logger = logger("heaven.daemons")
 
 MAX_BACKOFF = 60.0
 """Seconds; what keeps failing is tried again at least this often."""

@@ -15,10 +15,12 @@ from heaven.running.monitor import LoopMonitor
 from heaven.serving.foreign import Foreign, ForeignLifespan
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from heaven.app import App
     from heaven.types import Receive, Send
 
-log = logger("heaven.lifespan")
+log: Logger = logger("heaven.lifespan")
 
 LAST_WORDS = 2.0
 """Seconds that the handlers of WebSockets have to end, before what they work with is shut down."""

@@ -13,7 +13,7 @@ from time import monotonic
 from types import FrameType
 from typing import TypeAlias
 
-log = logging.getLogger("heaven.monitor")
+log: logging.Logger = logging.getLogger("heaven.monitor")
 
 Describe: TypeAlias = Callable[[FrameType], str | None]
 

@@ -71,7 +71,7 @@ class Assets:
         cache: CacheControl = "no-cache",
         precompressed: bool = True,
     ) -> None:
-        self.folder = Path(folder).resolve()
+        self.folder: Path = Path(folder).resolve()
         self.index = index
         self.fallback = fallback
         self.precompressed = precompressed

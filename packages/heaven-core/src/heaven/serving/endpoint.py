@@ -16,13 +16,14 @@ from heaven.serving.recovery import DeadlineExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Mapping
+    from logging import Logger
 
     from heaven.callables import AsyncFunction
     from heaven.messages.site import Site
     from heaven.serving.recovery import Recovery
     from heaven.types import Message, Outcome, Receive, Scope, Send
 
-log = logger("heaven.errors")
+log: Logger = logger("heaven.errors")
 
 _LENGTH, _CODING = 2, 8
 _HAS_BODY = _LENGTH | _CODING
@@ -64,11 +65,11 @@ class Endpoint:
         timeout: float | None = None,
         cancel_on_disconnect: bool = False,
     ) -> None:
-        self.site = site
-        self.handler = handler
-        self.before = before
-        self.after = after
-        self.recovery = recovery
+        self.site: Site = site
+        self.handler: AsyncFunction = handler
+        self.before: tuple[AsyncFunction, ...] = before
+        self.after: tuple[AsyncFunction, ...] = after
+        self.recovery: Recovery = recovery
         self._head = method == "HEAD"
         self._takes_body = method in BODY_METHODS
         self._validates = site.expected is not None or bool(site.hints)

@@ -10,13 +10,15 @@ from heaven.http.urls import path_below_root
 from heaven.logs import logger
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from heaven.messages.context import Context
     from heaven.messages.request import Request
     from heaven.messages.response import Response
     from heaven.messages.websocket import WebSocket
     from heaven.types import ASGIApp, Message, Scope, Send
 
-log = logger("heaven.lifespan")
+log: Logger = logger("heaven.lifespan")
 
 GRACE = 1.0
 """Seconds that a mounted application gets to return after its last word about its lifespan."""

@@ -10,14 +10,16 @@ from heaven.logs import logger
 from heaven.messages import problems
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from heaven.declaring.registrations import Rescue
     from heaven.messages.context import Context
     from heaven.messages.request import Request
     from heaven.messages.response import Response
     from heaven.types import Outcome
 
-log = logger("heaven.errors")
-background_log = logger("heaven.background")
+log: Logger = logger("heaven.errors")
+background_log: Logger = logger("heaven.background")
 
 
 class DeadlineExceeded(HTTPError):

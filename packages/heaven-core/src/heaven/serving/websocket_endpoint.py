@@ -13,6 +13,7 @@ from heaven.messages.response import Response, messages
 from heaven.messages.websocket import GOING_AWAY, WebSocket
 
 if TYPE_CHECKING:
+    from logging import Logger
     from types import TracebackType
 
     from heaven.callables import AsyncFunction
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from heaven.serving.recovery import Recovery
     from heaven.types import Receive, Scope, Send
 
-log = logger("heaven.errors")
+log: Logger = logger("heaven.errors")
 
 GRACE = 1.0
 """Seconds that a handler has to end by itself when the server stops, once its connection was closed."""
