@@ -295,6 +295,155 @@ async def test_an_after_hook_that_fails_or_aborts_does_not_revive_a_cancelled_re
     assert (unwound("cancelled"), 1) == (recorder.after, len(caplog.records))
 
 
+# Something else was cancelled, not the request
+
+
+async def stray(*args: Any) -> None:
+    """A handler or hook that waits for a task which it cancelled itself."""
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    task.cancel()
+    await task
+
+
+async def streams_and_strays() -> Any:
+    """A stream that waits for a cancelled task after its first piece."""
+    yield b"one"
+    await stray()
+
+
+STRAY = "something that was waited for was cancelled; the request was not"
+
+
+def causes(caplog: Any) -> list[str]:
+    """What the log says was raised, record by record, and what it came from."""
+    errors = [record.exc_info[1] for record in caplog.records]
+    return [f"{error}: {type(error.__cause__).__name__}" for error in errors]
+
+
+@pytest.mark.parametrize("options", [{}, {"timeout": 60}, {"cancel_on_disconnect": True}])
+async def test_a_cancelled_error_that_is_not_the_requests_own_is_a_failure(options: Any, caplog: Any) -> None:
+    """500, logged with what was cancelled as its cause, and AFTER sees a failure."""
+    recorder = Recorder(stray, **options)
+    reply = await recorder.post()
+
+    assert (unwound("failed"), 500) == (recorder.after, reply.status)
+    assert [f"{STRAY}: CancelledError"] == causes(caplog)
+
+
+@pytest.mark.parametrize("event", [500, Exception])
+async def test_error_handlers_answer_a_cancelled_error_that_is_not_the_requests_own(event: Any, caplog: Any) -> None:
+    """ON(500) and ON(Exception) see an exception like any other."""
+    recorder = Recorder()
+    recorder.app.BEFORE("/*", stray)
+    recorder.app.ON(event, lambda req, res, ctx, error: res.out(500, f"sorry: {error}"))
+    reply = await recorder.post()
+
+    assert (unwound("failed"), 500, f"sorry: {STRAY}") == (recorder.after, reply.status, reply.text)
+    assert [f"{STRAY}: CancelledError"] == causes(caplog)
+
+
+async def test_an_after_hook_that_waits_for_what_was_cancelled_fails_alone(caplog: Any) -> None:
+    """The response becomes the 500, and each other AFTER hook runs."""
+    recorder = Recorder()
+    recorder.app.AFTER("/*", stray)
+    reply = await recorder.post()
+
+    assert (unwound("failed"), 500) == (recorder.after, reply.status)
+    assert [f"{STRAY}: CancelledError"] == causes(caplog)
+
+
+async def test_an_error_handler_that_waits_for_what_was_cancelled_ends_in_an_empty_500(caplog: Any) -> None:
+    """It is asked once, what it set is gone, and AFTER still unwinds."""
+    recorder = Recorder(lambda req, res, ctx: res.cookie("sid", "half") and 1 / 0)
+    recorder.app.ON(500, stray)
+    reply = await recorder.post()
+
+    assert (unwound("failed"), 500, b"") == (recorder.after, reply.status, reply.body)
+    assert "set-cookie" not in reply.headers
+    assert [f"{STRAY}: CancelledError"] == causes(caplog)
+    assert "the error handler failed on ZeroDivisionError" in caplog.text
+
+
+async def test_a_body_that_waits_for_what_was_cancelled_fails_as_others_do(caplog: Any) -> None:
+    """Before the first byte it is a 500; after it, it is logged once and raised as no cancellation."""
+
+    class Early:
+        async def deliver(self, req: Any, res: Any, send: Any) -> None:
+            await stray()
+
+    app = App()
+    app.GET("/early", lambda req, res, ctx: Early())
+    app.GET("/late", lambda req, res, ctx: streams_and_strays())
+
+    assert 500 == (await driver.request(app, "GET", "/early")).status
+    with pytest.raises(RuntimeError, match="the request was not"):
+        await driver.request(app, "GET", "/late")
+    assert [f"{STRAY}: CancelledError"] * 2 == causes(caplog)
+
+
+# Two ways to the same end: written out in Endpoint.run, and Endpoint._produce below a guard
+
+
+def sets_body(req: Any, res: Any, ctx: Any) -> None:
+    """A handler that returns nothing."""
+    res.out(201, {"set": True})
+
+
+def hook_of(kind: str) -> Any:
+    """A BEFORE hook that does one thing."""
+    return {"abort": lambda req, res, ctx: res.abort("no", 403), "fail": raise_(ValueError()), "stray": stray}[kind]
+
+
+@pytest.mark.parametrize(
+    ("handler", "options", "request_", "before", "expected"),
+    [
+        (None, {}, {}, None, ("ok", 200)),
+        (lambda req, res, ctx: "text", {}, {}, None, ("ok", 200)),
+        (lambda req, res, ctx: b"", {}, {}, None, ("ok", 200)),
+        (lambda req, res, ctx: res.out(202, "itself"), {}, {}, None, ("ok", 202)),
+        (sets_body, {}, {}, None, ("ok", 201)),
+        (lambda req, res, ctx: req.data, {"expects": int}, {"json": 7}, None, ("ok", 200)),
+        (None, {"expects": int}, {"json": "x"}, None, ("rejected", 422)),
+        (None, {"expects": int}, {"json": "x"}, "abort", ("aborted", 403)),
+        (None, {}, {}, "abort", ("aborted", 403)),
+        (None, {}, {}, "fail", ("failed", 500)),
+        (None, {}, {}, "stray", ("failed", 500)),
+        (lambda req, res, ctx: res.abort("no", 418), {}, {}, None, ("aborted", 418)),
+        (raise_(HTTPError(409)), {}, {}, None, ("rejected", 409)),
+        (raise_(ValueError()), {}, {}, None, ("failed", 500)),
+        (raise_(TimeoutError()), {}, {}, None, ("failed", 500)),
+        (stray, {}, {}, None, ("failed", 500)),
+    ],
+)
+async def test_a_route_behaves_the_same_with_a_deadline_as_without(
+    handler: Any, options: Any, request_: Any, before: Any, expected: Any
+) -> None:
+    """Hooks and handler are run in two places, for speed; what ran, the outcome and every byte are the same."""
+    seen = []
+    for guard in ({}, {"timeout": 60}):
+        recorder = Recorder(handler, **options, **guard)
+        if before is not None:
+            recorder.app.BEFORE("/*", hook_of(before))
+        reply = await recorder.post(**request_)
+        seen.append((recorder.ran, reply.messages))
+        assert (unwound(expected[0]), expected[1]) == (recorder.after, reply.status)
+
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("guard", [{}, {"timeout": 60}])
+async def test_a_cancelled_request_is_cancelled_with_a_deadline_and_without(guard: Any) -> None:
+    """The cancellation goes on, wherever the handler runs."""
+    recorder = Recorder()
+    recorder.app.GET("/", lambda req, res, ctx: asyncio.sleep(60), **guard)
+    task, reply = await request_in_task(recorder.app)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert (["before-1", "before-2", *unwound("cancelled")], []) == (recorder.ran, reply.messages)
+
+
 # Deadlines
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from driver import Lifespan, request
 from heaven import SHUTDOWN, STARTUP, App
-from heaven.running import lifespan
 from heaven.serving import foreign
 
 FAILED = "lifespan.startup.failed"
@@ -381,12 +380,3 @@ async def test_a_foreign_application_that_does_not_return_is_cancelled(monkeypat
 async def test_stopping_what_never_started_does_nothing() -> None:
     """A lifespan that was not begun has nothing to say."""
     await foreign.ForeignLifespan(foreign.Foreign(silent)).stop()
-
-
-def test_an_error_outside_of_a_task_is_no_cancellation() -> None:
-    """Only a running task can be cancelled."""
-
-    async def ask():
-        return lifespan._is_cancelled(asyncio.CancelledError()), lifespan._is_cancelled(ValueError())
-
-    assert (False, False) == asyncio.run(ask())

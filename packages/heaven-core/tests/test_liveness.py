@@ -16,7 +16,7 @@ import pytest
 
 import heaven.liveness
 from heaven.errors import ClientDisconnected
-from heaven.liveness import SignalTap, Stopping, WhileConnected
+from heaven.liveness import SignalTap, Stopping, WhileConnected, is_cancelled
 
 EVER = 3600
 
@@ -60,6 +60,51 @@ def handlers() -> Iterator[list[int]]:
 def test_examples() -> None:
     """The examples in the docstrings run."""
     assert doctest.testmod(heaven.liveness).failed == 0
+
+
+# Cancelled
+
+
+async def test_a_task_knows_its_own_cancellation() -> None:
+    """Also once it caught it; an error of another kind is none."""
+    seen: list[bool] = []
+
+    async def work() -> None:
+        seen.append(is_cancelled())
+        try:
+            await asyncio.sleep(EVER)
+        except asyncio.CancelledError as error:
+            seen.extend((is_cancelled(error), is_cancelled(ValueError()), is_cancelled()))
+
+    task = asyncio.ensure_future(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    await task
+    assert seen == [False, True, False, True]
+
+
+async def test_the_cancellation_of_another_task_is_not_its_own() -> None:
+    """What waits for a task that it cancelled goes on, and so does it after a deadline that it set itself."""
+    other = asyncio.ensure_future(asyncio.sleep(EVER))
+    other.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await other
+    assert is_cancelled(caught.value) is False
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await asyncio.sleep(EVER)
+    assert is_cancelled() is False
+
+
+def test_outside_of_a_task_there_is_no_cancellation() -> None:
+    """Only a running task can be cancelled."""
+    answers: list[bool] = []
+    loop = asyncio.new_event_loop()
+    loop.call_soon(lambda: answers.extend((is_cancelled(), is_cancelled(asyncio.CancelledError()))))
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert answers == [False, False]
 
 
 # Stopping

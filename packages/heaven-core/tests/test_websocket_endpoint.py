@@ -191,6 +191,103 @@ async def test_after_hooks_unwind_when_the_connection_is_cancelled() -> None:
     assert ["cancelled"] == log
 
 
+async def wait(*args):
+    await asyncio.sleep(10)
+
+
+async def stray(*args):
+    """Wait for a task that was cancelled, and not with the connection."""
+    task = asyncio.ensure_future(asyncio.sleep(10))
+    task.cancel()
+    await task
+
+
+async def cancelled_in(app) -> None:
+    """Cancel a connection where it waits; the cancellation goes on."""
+    task = asyncio.ensure_future(connect(app))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_cancelled_inside_an_after_hook_the_others_still_run() -> None:
+    """Each runs once, and those that follow see that it was cancelled."""
+    app, log = app_of(echo), []
+    app.AFTER("/*", lambda req, res, ctx: log.append(("outer", res.outcome)))
+    app.AFTER("/*", wait)
+    app.AFTER("/ws", lambda req, res, ctx: log.append(("inner", res.outcome)))
+    await cancelled_in(app)
+    assert [("inner", "ok"), ("outer", "cancelled")] == log
+
+
+async def test_cancelled_inside_an_error_handler_after_hooks_still_unwind() -> None:
+    """An error handler that waits before the handshake is accepted is part of the connection."""
+
+    async def fail(req, ws, ctx):
+        raise ValueError
+
+    app, log = app_of(fail), []
+    app.ON(ValueError, wait)
+    app.AFTER("/*", lambda req, res, ctx: log.append(res.outcome))
+    await cancelled_in(app)
+    assert ["cancelled"] == log
+
+
+async def test_an_after_hook_that_fails_or_aborts_does_not_revive_a_cancelled_connection(caplog) -> None:
+    """The outcome stays."""
+    app, log = app_of(wait), []
+    app.AFTER("/*", lambda req, res, ctx: log.append(res.outcome))
+    app.AFTER("/*", stray)
+    app.AFTER("/*", lambda req, res, ctx: 1 / 0)
+    app.AFTER("/*", lambda req, res, ctx: res.abort())
+    await cancelled_in(app)
+    assert ["cancelled"] == log
+    assert "division by zero" in caplog.text
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+async def test_a_cancelled_error_that_is_not_the_connections_own_is_a_failure(accepts, caplog) -> None:
+    """Close 1011 after accept, ON(500) before it; logged, and AFTER sees a failure."""
+
+    async def handler(req, ws, ctx):
+        if accepts:
+            await ws.accept()
+        await stray()
+
+    app, log = app_of(handler), []
+    app.ON(500, lambda req, res, ctx, error: res.out(500, "sorry"))
+    app.AFTER("/*", lambda req, res, ctx: log.append(res.outcome))
+    sent = await connect(app)
+    assert ["failed"] == log
+    assert "WebSocket '/ws' failed" in caplog.text
+    assert (1011 if accepts else b"sorry") == sent[-1]["code" if accepts else "body"]
+
+
+async def test_an_error_handler_that_waits_for_what_was_cancelled_refuses(caplog) -> None:
+    """With an empty 500, and AFTER hooks run."""
+
+    async def fail(req, ws, ctx):
+        raise HTTPError(404)
+
+    app, log = app_of(fail), []
+    app.ON(404, stray)
+    app.AFTER("/*", lambda req, res, ctx: log.append(res.outcome))
+    sent = await connect(app)
+    assert (["failed"], 500, b"") == (log, sent[0]["status"], sent[1]["body"])
+    assert "the error handler failed on HTTPError" in caplog.text
+
+
+async def test_an_after_hook_that_waits_for_what_was_cancelled_fails_alone(caplog) -> None:
+    """It is logged, and the next hook sees a failure."""
+    app, log = app_of(echo), []
+    app.AFTER("/*", lambda req, res, ctx: log.append(res.outcome))
+    app.AFTER("/*", stray)
+    await connect(app)
+    assert ["failed"] == log
+    assert "an AFTER hook of WebSocket '/ws' failed" in caplog.text
+
+
 async def test_after_hooks_that_fail_are_logged_and_the_others_run(caplog) -> None:
     """One that aborts ends itself alone."""
     app, log = app_of(echo), []

@@ -28,6 +28,32 @@ ASK_EVERY = 0.1
 """Seconds between two looks at hypercorn's event, which hypercorn takes itself."""
 
 
+def is_cancelled(error: BaseException | None = None) -> bool:
+    """Whether the running task is cancelled itself, and not just something that it waited for.
+
+    Both end in a CancelledError where the task waits, but only the one is to be passed on; the other is a failure.
+
+    Args:
+        error: what was raised; any but a CancelledError is no cancellation. None asks about the task alone, which may
+            have caught its cancellation.
+
+    Example:
+        >>> async def wait_for_another() -> None:
+        ...     other = asyncio.create_task(asyncio.sleep(60))
+        ...     other.cancel()
+        ...     try:
+        ...         await other
+        ...     except asyncio.CancelledError as error:
+        ...         print(is_cancelled(error))
+        >>> asyncio.run(wait_for_another())
+        False
+    """
+    if error is not None and not isinstance(error, asyncio.CancelledError):
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Stopping:
     """Says once, and to everyone who asked, that the server begins to stop.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from heaven.callables import is_async, name_of
 from heaven.errors import BackgroundError, RegistrationError
+from heaven.liveness import is_cancelled
 from heaven.logs import logger
 
 log: Logger = logger("heaven.daemons")
@@ -89,7 +90,7 @@ class Daemon:
         failures = 0
         while True:
             failure = await self._failure()
-            if _is_cancelled():  # the function caught its cancellation and returned
+            if is_cancelled():  # the function caught its cancellation and returned
                 return
             pause = self._every
             failures = 0 if failure is None else failures + 1
@@ -106,7 +107,7 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 - the caller reports it
             return error
         except asyncio.CancelledError as error:
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             return error  # not the daemon was cancelled but something that it waited for
         return None
@@ -133,9 +134,3 @@ class Daemon:
     def __repr__(self) -> str:
         """What it calls, and how often."""
         return f"<Daemon {name_of(self._function)} every {self._every:g} s>"
-
-
-def _is_cancelled() -> bool:
-    """Whether this task was cancelled, though somebody may have caught it."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from heaven.liveness import SignalTap
+from heaven.liveness import SignalTap, is_cancelled
 from heaven.logs import logger
 from heaven.running.daemons import Daemon
 from heaven.running.monitor import LoopMonitor
@@ -51,7 +51,7 @@ class Lifespan:
         try:
             await self.start()
         except (Exception, asyncio.CancelledError) as error:
-            if _is_cancelled(error):
+            if is_cancelled(error):
                 raise
             log.exception("startup failed", exc_info=error)
             await send({"type": "lifespan.startup.failed", "message": _told(error)})
@@ -97,7 +97,7 @@ class Lifespan:
             try:
                 await undo.step()
             except (Exception, asyncio.CancelledError) as error:
-                if _is_cancelled(error):
+                if is_cancelled(error):
                     cancelled = error
                 else:
                     # A step that waits for a task it cancelled fails with that task's CancelledError.
@@ -157,12 +157,6 @@ def family(app: App) -> Iterator[App | Foreign]:
         yield each
         if not isinstance(each, Foreign):
             waiting[:0] = [mount.child for mount in each.written.mounts]
-
-
-def _is_cancelled(error: BaseException) -> bool:
-    """Whether an error is that the running task is cancelled, and not that something it waited for was."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 def _told(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from heaven.messages.request import BODY_METHODS, Request, refuse_length
 from heaven.messages.response import WHOLE, Response, deliverable, messages
 from heaven.serving.background import run_deferred
 from heaven.serving.recovery import DeadlineExceeded
+from heaven.serving.unwinding import answer, failure_of, unwind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from heaven.callables import AsyncFunction
     from heaven.messages.site import Site
     from heaven.serving.recovery import Recovery
-    from heaven.types import Message, Outcome, Receive, Scope, Send
+    from heaven.types import Message, Receive, Scope, Send
 
 log: Logger = logger("heaven.errors")
 
@@ -33,8 +34,6 @@ _SINGLE = {
     for name, bit in ((b"host", 1), (b"content-length", _LENGTH), (b"content-type", 4), (b"transfer-encoding", _CODING))
     for spelling in (name, name.capitalize(), name.title(), name.upper())
 }
-_OVER: frozenset[Outcome] = frozenset(("disconnected", "cancelled"))
-"""Outcomes after which nobody is there to be told anything else."""
 
 
 class Endpoint:
@@ -118,11 +117,11 @@ class Endpoint:
                     await self._guard.hold(req, self._produce(req, res, ctx))
             except Abort:
                 res.outcome = "aborted"
-            except Exception as error:  # noqa: BLE001 (it is answered)
-                await self.recovery.answer(error, req, res, ctx)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (it is answered)
+                await answer(error, self.recovery, req, res, ctx)
             if after:
                 unwinding, after = after, ()
-                await self._unwind(unwinding, req, res, ctx)
+                await unwind(unwinding, req, res, ctx, self.recovery)
             # PERF: _send for the bodies that nearly all responses have, written out: three frames less, -20% on
             # static JSON.
             whole: tuple[Message, Message] | None = None
@@ -130,7 +129,7 @@ class Endpoint:
                 try:
                     whole = messages(res, head=self._head)
                 except Exception as error:  # noqa: BLE001 (it is answered)
-                    await self.recovery.answer(error, req, res, ctx, late=True)
+                    await answer(error, self.recovery, req, res, ctx, late=True)
             if whole is None:
                 await self._send(req, res, ctx, send)
             else:
@@ -143,7 +142,7 @@ class Endpoint:
                 await run_deferred(req, res, ctx, self.recovery)
         except asyncio.CancelledError:
             res.outcome = "cancelled"
-            await self._unwind(after, req, res, ctx)
+            await unwind(after, req, res, ctx, self.recovery)
             raise
         finally:
             if req.watch is not None:
@@ -176,25 +175,6 @@ class Endpoint:
         if errors:
             raise ValidationError(errors)
 
-    async def _unwind(self, after: tuple[AsyncFunction, ...], req: Request, res: Response, ctx: Context) -> None:
-        """Run every AFTER hook; one that fails, or is cancelled, keeps no other from running."""
-        over = res.outcome if res.outcome in _OVER else None
-        cancelled: asyncio.CancelledError | None = None
-        for hook in after:
-            try:
-                try:
-                    await hook(req, res, ctx)
-                except Abort:
-                    res.outcome = over or "aborted"
-                except Exception as error:  # noqa: BLE001 (it is answered)
-                    await self.recovery.answer(error, req, res, ctx, late=True)
-                    res.outcome = over or res.outcome
-            except asyncio.CancelledError as error:
-                res.outcome = over = "cancelled"
-                cancelled = error
-        if cancelled is not None:
-            raise cancelled
-
     async def _send(self, req: Request, res: Response, ctx: Context, send: Send) -> None:
         tracked = _Tracked(send)
         if await req.release():
@@ -208,7 +188,7 @@ class Endpoint:
                 error = await self._attempt(req, res, tracked)
                 if error is None:
                     return
-                await self.recovery.answer(error, req, res, ctx, late=True)
+                await answer(error, self.recovery, req, res, ctx, late=True)
             res.restart()
             await self._attempt(req, res.out(500), tracked)
         except ClientDisconnected:
@@ -224,11 +204,12 @@ class Endpoint:
                 await _send_whole(res, send, head=self._head)
         except ClientDisconnected:
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            failure = failure_of(error)
             if not send.started:
-                return error
-            log.exception("%s %r failed after its response had begun", req.method, req.scope["path"])
-            raise
+                return failure
+            log.exception("%s %r failed after its response had begun", req.method, req.scope["path"], exc_info=failure)
+            raise failure  # noqa: B904 (it is the error itself, or has it as its cause)
         return None
 
 

@@ -11,6 +11,7 @@ from heaven.messages.context import Context
 from heaven.messages.request import Request
 from heaven.messages.response import Response, messages
 from heaven.messages.websocket import GOING_AWAY, WebSocket
+from heaven.serving.unwinding import answer, failure_of, unwind
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -67,28 +68,27 @@ class SocketEndpoint:
         ctx = Context()
         after: tuple[AsyncFunction, ...] = ()
         try:
-            self._check_origin(req)
-            after = self._after
-            for hook in self._before:
-                await hook(req, res, ctx)
-            if self._site.hints:
-                _ = req.queries
-            async with _UntilStopped(ws, self._site.stopping):
-                await self._handler(req, ws, ctx)
-        except WebSocketDisconnected:
-            res.outcome = "disconnected"
-        except Abort:
-            res.outcome = "aborted"
-        except Exception as error:  # noqa: BLE001
-            await self._fail(error, req, ws, res, ctx)
+            try:
+                self._check_origin(req)
+                after = self._after
+                for hook in self._before:
+                    await hook(req, res, ctx)
+                if self._site.hints:
+                    _ = req.queries
+                async with _UntilStopped(ws, self._site.stopping):
+                    await self._handler(req, ws, ctx)
+            except WebSocketDisconnected:
+                res.outcome = "disconnected"
+            except Abort:
+                res.outcome = "aborted"
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (it is answered, or logged)
+                await self._fail(failure_of(error), req, ws, res, ctx)
+            await self._end(ws, req, res)
         except asyncio.CancelledError:
             res.outcome = "cancelled"
-            await self._unwind(after, req, res, ctx)
             raise
-        try:
-            await self._end(ws, req, res)
         finally:
-            await self._unwind(after, req, res, ctx)
+            await unwind(after, req, res, ctx, None)
 
     def _check_origin(self, req: Request) -> None:
         """Refuse pages of other sites, which a browser lets connect with this site's cookies (RFC 6455 10.2)."""
@@ -103,7 +103,7 @@ class SocketEndpoint:
             res.outcome = "failed"
             log.error("WebSocket %r failed", req.scope["path"], exc_info=error)
         else:
-            await self._recovery.answer(error, req, res, ctx)
+            await answer(error, self._recovery, req, res, ctx)
 
     async def _end(self, ws: WebSocket, req: Request, res: Response) -> None:
         """Leave no connection without an end: what was not accepted is refused, what is open is closed."""
@@ -126,15 +126,6 @@ class SocketEndpoint:
             res.restart()
             start, content = messages(res.out(500))
         await ws.deny(start["status"], content["body"], headers=start["headers"])
-
-    async def _unwind(self, after: tuple[AsyncFunction, ...], req: Request, res: Response, ctx: Context) -> None:
-        for hook in after:
-            try:
-                await hook(req, res, ctx)
-            except Abort:
-                res.outcome = "aborted"
-            except Exception:
-                log.exception("an AFTER hook of WebSocket %r failed", req.scope["path"])
 
 
 class _UntilStopped:
