@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, Unpack, overload
 
 from heaven.callables import awaitable, resolve, said_at
 from heaven.declaring.config import Config
@@ -31,6 +31,7 @@ from heaven.declaring.registrations import (
 from heaven.declaring.store import Keeping, Store
 from heaven.declaring.verbs import Verbs
 from heaven.errors import RegistrationError
+from heaven.types import ErrorHandler, Handler
 
 # What serves is imported when it is needed: an application that is only written down, by a tool or a migration say,
 # loads neither the event loop nor the parsers, and starts in a third of the time.
@@ -39,10 +40,12 @@ if TYPE_CHECKING:
     from heaven.liveness import Stopping
     from heaven.looking.check import Finding
     from heaven.looking.explain import Explanation
+    from heaven.serving.assets import AssetsOptions
     from heaven.serving.wiring import Wiring
     from heaven.types import ASGIApp, Receive, Scope, Send, Slashes
 
-F = TypeVar("F", bound=Callable[..., Any])
+A = TypeVar("A", bound="Callable[[App], Any]")
+E = TypeVar("E", bound=ErrorHandler | Handler)
 
 STARTUP: Final = "startup"
 SHUTDOWN: Final = "shutdown"
@@ -164,7 +167,12 @@ class App(Verbs, HookWords, Keeping):
         return Subdomain(self, name)
 
     def ASSETS(
-        self, folder: str | PathLike[str], route: str = "/", *, subdomain: str | None = None, **options: Any
+        self,
+        folder: str | PathLike[str],
+        route: str = "/",
+        *,
+        subdomain: str | None = None,
+        **options: Unpack[AssetsOptions],
     ) -> None:
         """Serve the files below a folder.
 
@@ -204,9 +212,13 @@ class App(Verbs, HookWords, Keeping):
     @overload
     def ON(self, event: str | int | type[Exception], function: str) -> None: ...
     @overload
-    def ON(self, event: str | int | type[Exception], function: F) -> F: ...
+    def ON(self, event: str, function: A) -> A: ...
     @overload
-    def ON(self, event: str | int | type[Exception]) -> Callable[[F], F]: ...
+    def ON(self, event: int | type[Exception], function: E) -> E: ...
+    @overload
+    def ON(self, event: str) -> Callable[[A], A]: ...
+    @overload
+    def ON(self, event: int | type[Exception]) -> Callable[[E], E]: ...
     def ON(self, event: Any, function: Any = None) -> Any:
         """Call a function when something happens; a decorator without the function.
 
@@ -243,7 +255,7 @@ class App(Verbs, HookWords, Keeping):
             )
         return given
 
-    def ONCE(self, function: F) -> F:
+    def ONCE(self, function: A) -> A:
         """Call a function when the server starts: `ON(STARTUP, function)`."""
         self._on(STARTUP, function, said_at())
         return function

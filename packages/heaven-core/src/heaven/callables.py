@@ -7,7 +7,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -102,7 +102,7 @@ def _without_error(function: AsyncFunction) -> AsyncFunction:
     return call
 
 
-def threaded(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+def threaded(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Move a sync handler or hook to a thread, so that what it waits for does not hold the event loop.
 
     Args:

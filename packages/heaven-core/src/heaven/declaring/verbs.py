@@ -17,13 +17,15 @@ from heaven.declaring.registrations import (
     checked_subdomain,
 )
 from heaven.errors import RegistrationError
+from heaven.types import Handler, SocketHandler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from heaven.bodies.validation import TypedBody
 
-H = TypeVar("H", bound=Callable[..., Any])
+H = TypeVar("H", bound=Handler)
+S = TypeVar("S", bound=SocketHandler)
 
 
 class RouteOptions(TypedDict, total=False):
@@ -175,12 +177,12 @@ class BoundSocketVerb:
     def __call__(
         self,
         url: str,
-        handler: H,
+        handler: S,
         *,
         subdomain: str | None = None,
         name: str | None = None,
         origins: Sequence[str] | None = None,
-    ) -> H: ...
+    ) -> S: ...
     @overload
     def __call__(
         self,
@@ -200,7 +202,7 @@ class BoundSocketVerb:
         subdomain: str | None = None,
         name: str | None = None,
         origins: Sequence[str] | None = None,
-    ) -> Callable[[H], H]: ...
+    ) -> Callable[[S], S]: ...
     def __call__(
         self,
         url: str,

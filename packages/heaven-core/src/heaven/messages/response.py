@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypeAlias
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -30,6 +30,8 @@ JSON = (b"content-type", b"application/json")
 OCTETS = (b"content-type", b"application/octet-stream")
 WHOLE = frozenset((dict, list, str, bytes, type(None), tuple, int, float, bool))
 """The types of bodies that plainly go out in one piece."""
+
+P = ParamSpec("P")
 
 Deferred: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
@@ -213,7 +215,7 @@ class Response(Struct, eq=False):
             self.headers = headers
         return self
 
-    def defer(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Response:
+    def defer(self, function: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Response:
         """Call a function, sync or async, after the response was sent.
 
         A failure is logged on `heaven.background` and reported to `ON(BackgroundError, ...)`. What was deferred is

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypedDict
 from urllib.parse import quote
 
 from heaven.bodies.disk import OpenFile
@@ -32,6 +32,15 @@ IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _QUERY: Final = "%/:=&?~+!$,;'@()*[]"  # what a query may hold as it is
 _MOST_CODINGS: Final = 100
 _VARIANTS: Final = (("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz"))
+
+
+class AssetsOptions(TypedDict, total=False):
+    """What `app.ASSETS` takes besides a folder and a route; see `Assets` for what they mean."""
+
+    index: str | None
+    fallback: str | None
+    cache: CacheControl
+    precompressed: bool
 
 
 class Assets:
