@@ -56,7 +56,7 @@ async def header(req: Any, res: Any, ctx: Any) -> None:
         res.status = 400
 
 
-@app.POST("/parts", stream=True)
+@app.POST("/parts", stream=True, max_body_size=None)
 async def parts(req: Any, res: Any, ctx: Any) -> list[Any]:
     found = []
     async for part in req.parts():

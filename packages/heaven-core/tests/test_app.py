@@ -390,14 +390,6 @@ async def test_what_was_registered_while_serving_is_served_next() -> None:
     assert 200 == (await request(app, "GET", "/x")).status
 
 
-def test_the_public_names_are_all_there_once() -> None:
-    """`__all__` has every public name once."""
-    import heaven
-
-    assert len(set(heaven.__all__)) == len(heaven.__all__)
-    assert all(hasattr(heaven, name) for name in heaven.__all__)
-
-
 @pytest.mark.parametrize("module", [app_module, options_module])
 def test_the_examples_of_the_module_run(module) -> None:
     """Every example in its docstrings gives what it says."""

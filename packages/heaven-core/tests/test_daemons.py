@@ -135,7 +135,7 @@ async def test_the_pause_after_a_failure_is_random(monkeypatch: pytest.MonkeyPat
     daemon.start()
     await done.wait()
     await daemon.stop()
-    assert bounds == [(0, 1), (0, 2), (0, 4)]
+    assert bounds == [(0.5, 1), (1, 2), (2, 4)]
 
 
 async def test_without_a_report_the_failure_is_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

@@ -118,16 +118,37 @@ def test_methods_limit_a_hook(methods, method, covers) -> None:
     assert ("all" if covers else "none") == hook_of("/*", methods=methods).covers(parse_pattern("/x"), method, None)
 
 
-def test_a_subdomain_limits_a_hook() -> None:
-    """Without a subdomain a hook covers all; with one that one; with None the routes that have none."""
+@pytest.mark.parametrize(
+    ("hook", "covered"),
+    [
+        (EVERY, {None: "all", "api": "all", "*": "all"}),
+        ("api", {None: "some", "api": "all", "*": "some"}),
+        ("*", {None: "some", "api": "none", "*": "all"}),
+        (None, {None: "all", "api": "none", "*": "none"}),
+    ],
+)
+def test_a_subdomain_limits_a_hook(hook, covered) -> None:
+    """Without one a hook covers all. Where a route serves other hosts too, the host of each request decides."""
     route = parse_pattern("/x")
-    assert ["all", "all"] == [hook_of("/*").covers(route, "GET", subdomain) for subdomain in (None, "api")]
-    assert ["none", "all"] == [
-        hook_of("/*", subdomain="api").covers(route, "GET", subdomain) for subdomain in (None, "api")
-    ]
-    assert ["all", "none"] == [
-        hook_of("/*", subdomain=None).covers(route, "GET", subdomain) for subdomain in (None, "api")
-    ]
+    assert covered == {each: hook_of("/*", subdomain=hook).covers(route, "GET", each) for each in covered}
+
+
+@pytest.mark.parametrize("subdomain", ["api", "*"])
+async def test_a_guard_of_a_subdomain_has_no_hole_where_the_default_routes_serve_it(subdomain) -> None:
+    """A subdomain without routes of its own falls to the default ones, and its guard goes with it."""
+    app = App()
+    app.BEFORE("/admin/*", lambda req, res, ctx: res.abort(None, 401), subdomain=subdomain)
+    app.GET("/admin/x", lambda req, res, ctx: "open")
+
+    assert 401 == (await request(app, url="/admin/x", headers={"host": "api.shop.test"})).status
+    assert 200 == (await request(app, url="/admin/x", headers={"host": "shop.test"})).status
+    steps = app.explain("GET", "https://api.shop.test/admin/x").steps
+    assert ["BEFORE", "HANDLER"] == [step.kind for step in steps]
+
+
+def test_no_subdomain_is_taken_for_all_of_them() -> None:
+    """A subdomain may have any name."""
+    assert "none" == hook_of("/*", subdomain="every").covers(parse_pattern("/x"), "GET", "api")
 
 
 def recording(log, name):

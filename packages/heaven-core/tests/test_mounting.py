@@ -581,3 +581,25 @@ async def test_a_foreign_application_s_websockets_are_its_own() -> None:
     scope = {"type": "websocket", "path": "/legacy/ws", "headers": [], "query_string": b""}
     await parent(scope, receive, send)
     assert (["websocket.accept", "websocket.close"], [("/legacy/ws", "/legacy", {})]) == (sent, log)
+
+
+async def test_what_hooks_set_replaces_what_a_foreign_application_says() -> None:
+    """A header has one value, but for those that may stand more than once."""
+
+    async def foreign(scope, receive, send) -> None:
+        headers = [(b"X-Frame-Options", b"SAMEORIGIN"), (b"vary", b"accept"), (b"set-cookie", b"a=1")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    def stamp(req, res, ctx) -> None:
+        res.headers = {"x-frame-options": "DENY", "vary": "cookie"}
+        res.cookie("b", "2", httponly=False, samesite=None, path=None)
+
+    app = App()
+    app.AFTER("/*", stamp)
+    app.mount(foreign, "/old")
+
+    reply = await request(app, url="/old")
+
+    assert ["DENY"] == reply.all("x-frame-options") + reply.all("X-Frame-Options")
+    assert (["accept", "cookie"], ["a=1", "b=2"]) == (reply.all("vary"), reply.all("set-cookie"))

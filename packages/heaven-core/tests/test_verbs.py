@@ -107,7 +107,7 @@ def test_a_url_that_cannot_work_is_refused_with_its_place(url, text) -> None:
     [
         (
             {"stram": True},
-            "GET /x at .*py:[0-9]+ got stram, and takes subdomain, name, expects, returns, max_body_size, timeout,",
+            "POST /x at .*py:[0-9]+ got stram, and takes subdomain, name, expects, returns, max_body_size, timeout,",
         ),
         ({"max_body_size": 0}, "got max_body_size=0; give a whole number above 0, or None for no limit"),
         ({"max_body_size": 1.5}, "got max_body_size=1.5; give a whole number above 0"),
@@ -115,7 +115,10 @@ def test_a_url_that_cannot_work_is_refused_with_its_place(url, text) -> None:
         ({"timeout": -1}, "got timeout=-1; give a number above 0, or None for no limit"),
         ({"timeout": float("nan")}, "got timeout=nan; give a number above 0"),
         ({"timeout": "5"}, "got timeout='5'; give a number above 0"),
-        ({"subdomain": "a b"}, "GET /x at .* got the subdomain 'a b'; give labels such as 'api' or 'eu.api', or '\\*'"),
+        (
+            {"subdomain": "a b"},
+            "POST /x at .* got the subdomain 'a b'; give labels such as 'api' or 'eu.api', or '\\*'",
+        ),
         ({"subdomain": ""}, "got the subdomain ''"),
         ({"subdomain": 5}, "got the subdomain 5"),
         ({"subdomain": "é"}, "got the subdomain 'é'"),
@@ -125,15 +128,32 @@ def test_a_url_that_cannot_work_is_refused_with_its_place(url, text) -> None:
         ),
         (
             {"stream": True, "cancel_on_disconnect": True},
-            "GET /x at .* has stream=True and cancel_on_disconnect=True; both would read",
+            "POST /x at .* has stream=True and cancel_on_disconnect=True; both would read",
         ),
-        ({"expects": App}, "GET /x at .*: .*App"),
+        ({"expects": App}, "POST /x at .*: .*App"),
     ],
 )
 def test_an_option_that_cannot_work_is_refused_with_its_place(options, text) -> None:
     """The message says what was passed, and how to mend it."""
     with pytest.raises(RegistrationError, match=text):
-        App().GET("/x", answer, **options)
+        App().POST("/x", answer, **options)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "TRACE", "CONNECT"])
+def test_what_has_no_body_expects_none(method) -> None:
+    """Every request of such a route would be a 415."""
+    with pytest.raises(RegistrationError, match=f"has expects=, and a body of {method} means nothing"):
+        getattr(App(), method)("/x", answer, expects=dict)
+
+
+def test_a_class_is_no_handler() -> None:
+    """It can be called with three arguments, and would be made anew for each request, to no effect."""
+
+    class Handler:
+        def __init__(self, req, res, ctx) -> None: ...
+
+    with pytest.raises(RegistrationError, match="got the class .*Handler; give one of its instances"):
+        App().GET("/x", Handler)
 
 
 @pytest.mark.parametrize(
@@ -213,17 +233,22 @@ async def test_a_route_s_limits_go_before_the_application_s() -> None:
     assert [5, 5, None] == [route.options.timeout for route in app.written.routes]
 
 
-async def test_a_streaming_route_has_no_limit_unless_it_says_so() -> None:
-    """`stream=True` hands the body over piece by piece, without a limit or with its own."""
+async def test_a_streaming_route_has_no_limit_unless_somebody_gave_one() -> None:
+    """`stream=True` hands the body over piece by piece: the default limit is off, the application's own is not."""
 
     async def size(req, res, ctx):
         return str(sum([len(chunk) async for chunk in req.stream()]))
 
-    app = App(max_body_size=4)
+    app = App()
     app.POST("/any", size, stream=True)
     app.POST("/small", size, stream=True, max_body_size=4)
-    assert "6" == (await request(app, "POST", "/any", body=[b"123", b"456"])).text
-    assert 413 == (await request(app, "POST", "/small", body=[b"123", b"456"])).status
+    limited = App(max_body_size=4)
+    limited.POST("/small", size, stream=True)
+    limited.POST("/any", size, stream=True, max_body_size=None)
+
+    for served in (app, limited):
+        assert "2000000" == (await request(served, "POST", "/any", body=[b"x" * 1_000_000, b"x" * 1_000_000])).text
+        assert 413 == (await request(served, "POST", "/small", body=[b"123", b"456"])).status
 
 
 async def test_a_route_s_timeout_ends_its_handler() -> None:

@@ -6,11 +6,18 @@ import pytest
 
 from driver import http_scope, request
 from heaven import App
+from heaven.callables import place_of
 
 
 def where(req, res, ctx):
     """Say which route it was."""
     return {"route": req.route, "params": req.params, "path": req.path}
+
+
+def guard(req, res, ctx): ...
+
+
+def stamp(req, res, ctx): ...
 
 
 def app_of(*urls, **options) -> App:
@@ -253,17 +260,32 @@ async def test_a_second_host_is_refused() -> None:
 
 
 def test_the_wiring_can_be_printed_and_read() -> None:
-    """Every route with its method, subdomain, place and hooks, one a line."""
-    app = App()
-    app.BEFORE("/x", where)
-    app.GET("/x", where)
-    app.WS("/ws", where, subdomain="api")
-    lines = str(app.wiring).splitlines()
-    assert ["WEBSOCKET api./ws", "GET       /x", "HEAD      /x"] == [
-        line.partition("  " + __file__)[0] for line in lines
+    """Every route on a line with its method, subdomain and place; below it its hooks by name and place, and its limits."""
+    app = App(max_body_size=None)
+    app.BEFORE("/x/*", guard)
+    app.AFTER("/x/:id", stamp)
+    app.GET("/x/:id", where, max_body_size=10, timeout=2.5)
+    app.POST("/plain", where)
+    app.POST("/timed", where, timeout=1)
+    app.WS("/ws", where, subdomain="api", timeout=1)
+    said = [route.place for route in app.written.routes]
+    below = [
+        f"    BEFORE  test_wiring.guard  (/x/*)  {place_of(guard)}",
+        f"    AFTER   test_wiring.stamp  (/x/:id)  {place_of(stamp)}",
+        "    limits  max_body_size 10, timeout 2.5",
     ]
-    assert lines[1].endswith("  before 1  after 0")
-    assert f"{__file__}:" in lines[0]
+    expected = [
+        f"POST      /plain  {said[1]}",
+        f"POST      /timed  {said[2]}",
+        "    limits  timeout 1",
+        f"WEBSOCKET api./ws  {said[3]}",
+        f"GET       /x/:id  {said[0]}",
+        *below,
+        f"HEAD      /x/:id  {said[0]}",
+        *below,
+    ]
+    assert expected == str(app.wiring).splitlines()
+    assert f"{__file__}:{guard.__code__.co_firstlineno}" == place_of(guard)
 
 
 async def test_the_scope_stays_as_the_server_made_it() -> None:
@@ -279,3 +301,21 @@ async def test_the_scope_stays_as_the_server_made_it() -> None:
 
     await app_of("/x")(scope, receive, send)
     assert before == scope
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "headers", "status"),
+    [
+        ("POST", "/x", {}, 405),
+        ("POST", "/absent", {}, 404),
+        ("POST", "/absent", {"accept": "text/html"}, 404),
+        ("POST", "/x/", {}, 405),
+    ],
+)
+async def test_nobody_waits_for_a_body_that_no_route_wants(method, url, headers, status) -> None:
+    """A body that is large, or never comes, changes nothing about the answer where no route matched."""
+    app = App(max_body_size=10)
+    app.GET("/x", lambda req, res, ctx: None)
+    headers = {**headers, "content-length": "5000000"}
+
+    assert status == (await request(app, method, url, headers, events=[], timeout=2)).status

@@ -28,8 +28,9 @@ from heaven.errors import (
 from heaven.types import ASGIApp, Deliverable, Handler, Message, Outcome, Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from heaven.bodies.forms import Upload
+    from heaven.bodies.forms import FormData, Upload
     from heaven.bodies.multipart import Part
+    from heaven.http.headers import Headers, ResponseHeaders
     from heaven.looking.check import Finding
     from heaven.looking.explain import Explanation
     from heaven.messages.context import Context
@@ -47,9 +48,12 @@ _LATER = {
     "Context": "heaven.messages.context",
     "Explanation": "heaven.looking.explain",
     "Finding": "heaven.looking.check",
+    "FormData": "heaven.bodies.forms",
+    "Headers": "heaven.http.headers",
     "Part": "heaven.bodies.multipart",
     "Request": "heaven.messages.request",
     "Response": "heaven.messages.response",
+    "ResponseHeaders": "heaven.http.headers",
     "Upload": "heaven.bodies.forms",
     "WebSocket": "heaven.messages.websocket",
 }
@@ -83,9 +87,11 @@ __all__ = [
     "Deliverable",
     "Explanation",
     "Finding",
+    "FormData",
     "HTTPError",
     "Handler",
     "HeaderError",
+    "Headers",
     "HeavenError",
     "Key",
     "Message",
@@ -97,6 +103,7 @@ __all__ = [
     "RegistrationError",
     "Request",
     "Response",
+    "ResponseHeaders",
     "Router",
     "Scope",
     "Send",

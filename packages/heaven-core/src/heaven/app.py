@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from heaven.looking.check import Finding
     from heaven.looking.explain import Explanation
     from heaven.serving.assets import AssetsOptions
+    from heaven.serving.foreign import Foreign
     from heaven.serving.wiring import Wiring
     from heaven.types import ASGIApp, Receive, Scope, Send, Slashes
 
@@ -313,9 +314,7 @@ class App(Verbs, HookWords, Keeping):
         place = said_at()
         if not callable(child):
             raise RegistrationError(f"mount at {place} got {child!r}; give an App or an ASGI application")
-        from heaven.serving.foreign import Foreign
-
-        mounted = child if isinstance(child, App) else Foreign(child)
+        mounted = child if isinstance(child, App) else _foreign(child)
         below = checked_prefix(prefix, "mount", place)
         mount = Mount(mounted, below, checked_subdomain(subdomain, "mount", place), isolated, name, place)
         if isinstance(child, App):
@@ -430,6 +429,12 @@ class Subdomain(Verbs):
     def register(self, route: Route) -> None:
         """Write a route down, at the application."""
         self._app.register(route)
+
+
+def _foreign(child: ASGIApp) -> Foreign:
+    from heaven.serving.foreign import Foreign
+
+    return Foreign(child)
 
 
 def _is_rescuable(event: Any) -> bool:

@@ -63,6 +63,8 @@ def awaitable(function: Callable[..., Any], arguments: int, role: str, place: st
     Raises:
         RegistrationError: it can't be called with so many arguments.
     """
+    if isinstance(function, type):
+        raise RegistrationError(f"{role} at {place} got the class {name_of(function)}; give one of its instances")
     if not _accepts(function, arguments):
         if arguments == 4 and _accepts(function, 3):
             return _without_error(awaitable(function, 3, role, place))

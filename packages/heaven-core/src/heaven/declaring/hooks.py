@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from heaven.routing.patterns import Pattern, Segment
     from heaven.types import Handler
 
-EVERY = "every"
+EVERY = "(every)"
 """The subdomain of a hook that was given none: it covers routes on all of them."""
 
 When = Literal["BEFORE", "AFTER"]
@@ -30,8 +30,8 @@ Coverage = Literal["all", "some", "none"]
 class Hook:
     """One `BEFORE` or `AFTER`, as it was said.
 
-    `function` is what was passed, `call` its awaitable form; `methods` None covers every method. `paths` is empty for
-    a hook that runs for all requests of its route; else it runs for those whose path one of these patterns matches.
+    `function` is what was passed, `call` its awaitable form; `methods` None covers every method. `cases` is empty for
+    a hook that runs for all requests of its route; else it runs for those that one of them fits.
     """
 
     when: When
@@ -41,19 +41,48 @@ class Hook:
     methods: frozenset[str] | None
     subdomain: str | None
     place: str
-    paths: tuple[Pattern, ...] = ()
+    cases: tuple[Case, ...] = ()
 
     def covers(self, route: Pattern, method: str, subdomain: str | None) -> Coverage:
         """For which requests of a route it runs: by subdomain, method and pattern."""
         # HEAD is answered by the GET route, so what guards GET guards it too.
         asked = {method, "GET"} if method == "HEAD" else {method}
-        if self.subdomain not in (EVERY, subdomain) or (self.methods is not None and asked.isdisjoint(self.methods)):
+        if self.methods is not None and asked.isdisjoint(self.methods):
             return "none"
-        return coverage(self.pattern, route)
+        both = (self._covers_host(subdomain), coverage(self.pattern, route))
+        return "none" if "none" in both else "some" if "some" in both else "all"
 
-    def runs_at(self, path: str) -> bool:
-        """Whether it runs for a request with this path, of a route that it covers."""
-        return not self.paths or _matches(_table(self.paths), path)
+    def _covers_host(self, subdomain: str | None) -> Coverage:
+        """For which hosts of a route on this subdomain it runs."""
+        if self.subdomain in (EVERY, subdomain):
+            return "all"
+        # A subdomain without routes of its own is served by those of "*", or by those that have none.
+        falls_to_it = subdomain is None or (subdomain == "*" and self.subdomain is not None)
+        return "some" if falls_to_it and self.subdomain is not None else "none"
+
+    def case(self, route: Pattern, subdomain: str | None) -> Case:
+        """Which requests of a route, some of which it covers, it runs for."""
+        wider = coverage(self.pattern, route) == "some"
+        elsewhere = self._covers_host(subdomain) == "some"
+        return Case(self.pattern if wider else None, self.subdomain if elsewhere else None)
+
+    def runs_at(self, path: str, subdomain: str | None) -> bool:
+        """Whether it runs for a request with this path and subdomain, of a route that it covers."""
+        return not self.cases or any(case.fits(path, subdomain) for case in self.cases)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Which requests of a route a hook runs for: those with such a path, on such a subdomain; None for any."""
+
+    pattern: Pattern | None
+    subdomain: str | None
+
+    def fits(self, path: str, subdomain: str | None) -> bool:
+        """Whether a request is one of them."""
+        if self.subdomain is not None and subdomain != self.subdomain and (self.subdomain != "*" or subdomain is None):
+            return False
+        return self.pattern is None or _matches(_table(self.pattern), path)
 
 
 def coverage(hook: Pattern, route: Pattern) -> Coverage:
@@ -90,15 +119,12 @@ def _stands_for(hook: Segment, route: Segment) -> Coverage:
 
 
 @lru_cache(maxsize=256)
-def _table(paths: tuple[Pattern, ...]) -> RouteTable[bool]:
-    """What finds a path that one of the patterns matches, or the door of one: `/private` of `/private/*`."""
+def _table(pattern: Pattern) -> RouteTable[bool]:
+    """What finds a path that the pattern matches, or its door: `/private` of `/private/*`."""
     table: RouteTable[bool] = RouteTable()
-    doors = [parse_pattern(each.text.rpartition("/")[0] or "/") for each in paths if each.rest is not None]
-    known: set[object] = set()
-    for pattern in (*paths, *doors):
-        if (shape := pattern.shape("ignore")) not in known:
-            known.add(shape)
-            table.add("", pattern, True)  # noqa: FBT003 (there is something)
+    table.add("", pattern, True)  # noqa: FBT003 (there is something)
+    if pattern.rest is not None:
+        table.add("", parse_pattern(pattern.text.rpartition("/")[0] or "/"), True)  # noqa: FBT003
     return table
 
 
@@ -136,7 +162,7 @@ def arrange(
             covered = hook.covers(route, method, subdomain)
             if covered != "none":
                 (before if hook.when == "BEFORE" else after).append(
-                    hook if covered == "all" else replace(hook, paths=(hook.pattern,))
+                    hook if covered == "all" else replace(hook, cases=(hook.case(route, subdomain),))
                 )
     return _once(before), tuple(reversed(_once(after)))
 
@@ -149,17 +175,15 @@ def _once(hooks: list[Hook]) -> tuple[Hook, ...]:
         at = next((index for index, each in enumerate(kept) if each.function == hook.function), None)
         if at is None:
             kept.append(hook)
-        elif kept[at].paths:
-            paths = (*kept[at].paths, *hook.paths) if hook.paths else ()
-            kept[at] = replace(kept[at], paths=paths)
-    return tuple(_on_its_paths(hook) if hook.paths else hook for hook in kept)
+        elif kept[at].cases:
+            cases = (*kept[at].cases, *hook.cases) if hook.cases else ()
+            kept[at] = replace(kept[at], cases=cases)
+    return tuple(_in_its_cases(hook) if hook.cases else hook for hook in kept)
 
 
-def _on_its_paths(hook: Hook) -> Hook:
-    call, table = hook.call, _table(hook.paths)
+def _in_its_cases(hook: Hook) -> Hook:
+    async def call_in_its_cases(req: Request, res: Response, ctx: Context) -> None:
+        if hook.runs_at(req.path, req.subdomain):
+            await hook.call(req, res, ctx)
 
-    async def call_on_its_paths(req: Request, res: Response, ctx: Context) -> None:
-        if _matches(table, req.path):
-            await call(req, res, ctx)
-
-    return replace(hook, call=call_on_its_paths)
+    return replace(hook, call=call_in_its_cases)

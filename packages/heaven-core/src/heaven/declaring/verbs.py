@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, Unpack, ove
 
 from heaven.callables import awaitable, resolve, said_at
 from heaven.declaring.registrations import (
+    DEFAULT_BODY_SIZE,
     SOCKET,
     Options,
     Route,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from heaven.bodies.validation import TypedBody
+
+_WITHOUT_BODY = frozenset(("GET", "HEAD", "TRACE", "CONNECT"))
 
 H = TypeVar("H", bound=Handler)
 S = TypeVar("S", bound=SocketHandler)
@@ -141,7 +144,7 @@ class BoundVerb:
                 function=function,
                 call=awaitable(function, 3, role, place),
                 subdomain=subdomain,
-                options=checked_options(registrar.defaults, rest, role, place),
+                options=checked_options(registrar.defaults, rest, self._method, role, place),
                 place=place,
             )
         )
@@ -266,7 +269,7 @@ class Verbs:
     WS = SocketVerb()
 
 
-def checked_options(defaults: Options, given: dict[str, Any], role: str, place: str) -> Options:
+def checked_options(defaults: Options, given: dict[str, Any], method: str | None, role: str, place: str) -> Options:
     """A route's options, the defaults where it is silent.
 
     Raises:
@@ -279,6 +282,11 @@ def checked_options(defaults: Options, given: dict[str, Any], role: str, place: 
     chosen = dict(given)
     stream = chosen.get("stream", False)
     if chosen.get("expects") is not None:
+        if method in _WITHOUT_BODY:
+            raise RegistrationError(
+                f"{role} at {place} has expects=, and a body of {method} means nothing (RFC 9110 9.3.1); "
+                "use POST or QUERY"
+            )
         if stream:
             raise RegistrationError(
                 f"{role} at {place} has expects= and stream=True; a body is read whole or in pieces, not both"
@@ -289,8 +297,8 @@ def checked_options(defaults: Options, given: dict[str, Any], role: str, place: 
             f"{role} at {place} has stream=True and cancel_on_disconnect=True; both would read the body, "
             "and req.stream() raises ClientDisconnected by itself, so leave cancel_on_disconnect out"
         )
-    if stream and "max_body_size" not in chosen:
-        chosen["max_body_size"] = None
+    if stream and "max_body_size" not in chosen and defaults.max_body_size == DEFAULT_BODY_SIZE:
+        chosen["max_body_size"] = None  # what is read piece by piece needs no limit that nobody gave
     checked_limit("max_body_size", chosen.get("max_body_size"), role, place, whole=True)
     checked_limit("timeout", chosen.get("timeout"), role, place)
     return replace(defaults, **chosen)

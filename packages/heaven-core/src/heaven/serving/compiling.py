@@ -294,7 +294,8 @@ def _site(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
 
 
 def _missing(reach: Reach) -> Missing:
-    return Missing(_site(reach, None, Options()), Recovery(reach.rescues, debug=reach.root.options.debug))
+    unread = Options(stream=True, max_body_size=None)  # the body is nobody's, so nobody waits for it
+    return Missing(_site(reach, None, unread), Recovery(reach.rescues, debug=reach.root.options.debug))
 
 
 def _foreign_routes(foreign: Foreign, mount: Mount, texts: tuple[str, ...]) -> list[Route]:

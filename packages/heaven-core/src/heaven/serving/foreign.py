@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from heaven.messages.websocket import WebSocket
     from heaven.types import ASGIApp, Message, Scope, Send
 
+# What may stand in a response more than once (RFC 9110 5.3), so that what hooks set stands beside it.
+_REPEATABLE = frozenset((b"set-cookie", b"vary", b"link", b"cache-control", b"www-authenticate"))
+
 log: Logger = logger("heaven.lifespan")
 
 GRACE = 1.0
@@ -61,11 +64,13 @@ class _Handover:
 
     async def deliver(self, req: Request, res: Response, send: Send) -> None:
         added = list(res.headers.raw)
+        replaced = {name for name, _ in added} - _REPEATABLE
         lost: list[OSError] = []
 
         async def stamped(message: Message) -> None:
             if added and message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *added]}
+                kept = [pair for pair in message.get("headers", ()) if pair[0].lower() not in replaced]
+                message = {**message, "headers": [*kept, *added]}
             try:
                 await send(message)
             except OSError as error:
