@@ -23,7 +23,7 @@ MAX_BACKOFF = 60.0
 class Daemon:
     """Lives from startup to shutdown: calls `function(app)`, at once and then `every` so many seconds after it ended.
 
-    A failure is reported, and the next call comes after a random pause whose upper bound doubles with every failure
+    A failure is reported, and the next call comes after a random pause whose bounds double with every failure
     in a row, from 1 to 60 seconds, so that many processes don't knock at a recovering server together. A sync
     function runs in a thread; cancelling it ends the wait for the thread, not what runs there.
 
@@ -95,7 +95,8 @@ class Daemon:
             pause = self._every
             failures = 0 if failure is None else failures + 1
             if failure is not None:
-                pause = random.uniform(0, min(MAX_BACKOFF, 2.0 ** min(failures - 1, 10)))  # noqa: S311
+                most = min(MAX_BACKOFF, 2.0 ** min(failures - 1, 10))
+                pause = random.uniform(most / 2, most)  # noqa: S311
                 log.warning("%r failed, %d in a row; the next call is in %.1f s", self, failures, pause)
                 await self._report(failure)
             await asyncio.sleep(pause)
