@@ -137,3 +137,40 @@ async def test_after_hooks_may_defer() -> None:
     await driver.request(app)
 
     assert ["x"] == events
+
+
+async def test_a_deferred_function_that_waited_for_something_cancelled_is_reported_as_any_other(caplog: Any) -> None:
+    """A CancelledError that is not the request's own ends one function, and the next one runs."""
+    ran: list[str] = []
+
+    async def waits() -> None:
+        other = asyncio.create_task(asyncio.sleep(60))
+        other.cancel()
+        await other
+
+    app = App()
+    app.GET("/", lambda req, res, ctx: res.defer(waits).defer(ran.append, "next"))
+
+    assert 200 == (await driver.request(app)).status
+    assert ["next"] == ran
+    assert "waits failed in the background" in caplog.text
+
+
+async def test_a_request_that_is_cancelled_while_something_is_deferred_stays_cancelled() -> None:
+    """Its own cancellation is passed on, and nothing more is called."""
+    ran: list[str] = []
+    begun = asyncio.Event()
+
+    async def waits() -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    app = App()
+    app.GET("/", lambda req, res, ctx: res.defer(waits).defer(ran.append, "next"))
+    task = asyncio.create_task(driver.request(app))
+    await begun.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [] == ran

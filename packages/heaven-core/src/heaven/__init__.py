@@ -9,6 +9,7 @@ from heaven.app import SHUTDOWN, STARTUP, App, Battery
 from heaven.callables import threaded
 from heaven.declaring.config import Config
 from heaven.declaring.store import Key
+from heaven.declaring.verbs import RouteOptions
 from heaven.errors import (
     BackgroundError,
     BadRequest,
@@ -104,6 +105,7 @@ __all__ = [
     "Request",
     "Response",
     "ResponseHeaders",
+    "RouteOptions",
     "Router",
     "Scope",
     "Send",

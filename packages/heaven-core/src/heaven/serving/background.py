@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from typing import TYPE_CHECKING
 
 from heaven.errors import BackgroundError
+from heaven.liveness import is_cancelled
 
 if TYPE_CHECKING:
     from heaven.messages.context import Context
@@ -21,7 +23,9 @@ async def run_deferred(req: Request, res: Response, ctx: Context, recovery: Reco
             result = function(*args, **kwargs)
             if inspect.isawaitable(result):
                 await result
-        except Exception as error:  # noqa: BLE001 (it is reported)
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled(error):
+                raise
             failure = BackgroundError(function)
             failure.__cause__ = error
             await recovery.report(failure, req, res, ctx)
