@@ -31,7 +31,7 @@ async def upload(req: Request, res: Response, ctx: Context) -> Attachment:
         size = await part.save(path, within=folder, max_size=LARGEST_FILE)
         kind = part.content_type or "application/octet-stream"
         attachment = await orders.attach(order.id, part.filename[:200], kind, size, path.name)
-        attachment.url = req.app.url_for("attachment", id=order.id, attachment=attachment.id)
+        attachment.url = req.url_for("attachment", id=order.id, attachment=attachment.id)
         board.publish("attached", {"id": order.id, "name": attachment.name, "size": size})
         res.status = 201
         res.headers["location"] = attachment.url

@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import get_args
 
-from heaven import App, Context, Request, Response, ValidationError
+from heaven import Context, Request, Response, ValidationError
 
 from board import Board
 from catalogue import Catalogue, price
@@ -46,7 +46,7 @@ async def list_orders(req: Request, res: Response, ctx: Context) -> Page:
     orders: OrderStore = req.app.peek("orders")
     number, size, status = page_wanted(req)
     page = await orders.page(number, size, status)
-    address = req.app.url_for("orders") + f"?size={size}" + (f"&status={status}" if status else "") + "&page="
+    address = req.url_for("orders") + f"?size={size}" + (f"&status={status}" if status else "") + "&page="
     page.previous = f"{address}{number - 1}" if number > 1 else None
     page.next = f"{address}{number + 1}" if number * size < page.total else None
     return page
@@ -77,7 +77,7 @@ async def create_order(req: Request, res: Response, ctx: Context) -> Order:
     board.publish("created", OrderRow(order.id, order.created, order.customer, order.status, order.total))
     res.defer(confirm, order)
     res.status = 201
-    res.headers["location"] = req.app.url_for("order", id=order.id)
+    res.headers["location"] = req.url_for("order", id=order.id)
     return order
 
 
@@ -89,7 +89,7 @@ def confirm(order: Order) -> None:
 async def read_order(req: Request, res: Response, ctx: Context) -> Order:
     """GET /orders/7: one order, with links to its attachments."""
     orders: OrderStore = req.app.peek("orders")
-    return with_links(req.app, await orders.read(req.params["id"]))
+    return with_links(req, await orders.read(req.params["id"]))
 
 
 async def cancel_order(req: Request, res: Response, ctx: Context) -> Order:
@@ -98,13 +98,13 @@ async def cancel_order(req: Request, res: Response, ctx: Context) -> Order:
     board: Board = req.app.peek("board")
     order = await orders.cancel(req.params["id"])
     board.publish("cancelled", OrderRow(order.id, order.created, order.customer, order.status, order.total))
-    return with_links(req.app, order)
+    return with_links(req, order)
 
 
-def with_links(app: App, order: Order) -> Order:
+def with_links(req: Request, order: Order) -> Order:
     """Fill in where the attachments of an order can be downloaded."""
     for attachment in order.attachments:
-        attachment.url = app.url_for("attachment", id=order.id, attachment=attachment.id)
+        attachment.url = req.url_for("attachment", id=order.id, attachment=attachment.id)
     return order
 
 

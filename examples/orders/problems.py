@@ -20,7 +20,7 @@ async def nothing_here(req: Request, res: Response, ctx: Context, error: Excepti
         res.headers["content-type"] = "text/html; charset=utf-8"
         res.body = PAGE.format(path=escape(req.path))
     else:
-        problem(res, HTTPStatus.NOT_FOUND, f"Nothing is at {req.path}; the orders are at {req.app.url_for('orders')}.")
+        problem(res, HTTPStatus.NOT_FOUND, f"Nothing is at {req.path}; the orders are at {req.url_for('orders')}.")
 
 
 async def order_missing(req: Request, res: Response, ctx: Context, error: OrderMissing) -> None:

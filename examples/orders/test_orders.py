@@ -207,6 +207,26 @@ def test_what_is_not_there_is_explained(client: httpx.Client, path: str, detail:
     assert (404, detail) == status_and_detail(client.get(path))
 
 
+def test_links_lead_back_through_the_path_of_a_proxy(
+    serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Behind a `root_path` the links that the shop hands out have it in front."""
+    data = tmp_path_factory.mktemp("data")
+    command = "uvicorn {target} --fd {fd} --root-path /shop"
+    with serve("orders", command=command, SHOP_DATA=str(data), SHOP_API_KEY="test-key").client() as client:
+        created = client.post("/orders", json=ADA, headers=KEY)
+        number = created.json()["id"]
+        attached = client.post(f"/orders/{number}/attachments", files={"file": ("a.txt", b"a")}, headers=KEY)
+        link = f"/shop/orders/{number}/attachments/{attached.json()['id']}"
+
+        assert created.headers["location"] == f"/shop/orders/{number}"
+        assert (attached.headers["location"], attached.json()["url"]) == (link, link)
+        assert [each["url"] for each in client.get(f"/orders/{number}").json()["attachments"]] == [link]
+        assert client.get("/orders").json()["next"] == "/shop/orders?size=20&page=2"
+        assert status_and_detail(client.get("/orders/seven"))[1].endswith("the orders are at /shop/orders.")
+        assert client.get(link.removeprefix("/shop")).content == b"a"
+
+
 def test_browsers_get_a_page_for_what_is_not_there(client: httpx.Client) -> None:
     """The 404 page is HTML, and escapes what was asked for."""
     answer = client.get("/<b>", headers={"accept": "text/html,*/*;q=0.8"})

@@ -149,6 +149,47 @@ def test_bodies_without_a_limit_are_found() -> None:
     ] == [each.message for each in findings(app, "unbounded body")]
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "another"),
+    [
+        ("domain", "shop.test", "shop.example"),
+        ("hosts", ["shop.test"], ["*"]),
+        ("trusted_proxies", ["127.0.0.1"], ["10.0.0.0/8"]),
+        ("slashes", "strict", "redirect"),
+        ("debug", True, False),
+        ("monitor", 0.1, 0.2),
+    ],
+)
+def test_an_option_that_does_not_count_where_it_was_said_is_found(option, value, another) -> None:
+    """Of children and grandchildren, at each place they are mounted; what the outermost App says as well is no loss."""
+
+    def around(grandchild: App, **options) -> App:
+        root, child = App(**options), App()
+        child.mount(passing, "/legacy")
+        child.mount(grandchild, "/a")
+        child.mount(grandchild, "/b")
+        root.mount(child, "/c")
+        return root
+
+    told = App(**{option: value})
+    for root in (around(told), around(told, **{option: another})):
+        found = findings(root, "ignored option")
+        places = [mount.place for mount in root.written.mounts[0].child.written.mounts[1:]]
+        assert places == [each.place for each in found]
+        message = f"{option}= of the App that is mounted here does not count; give it to the outermost App"
+        assert [message] * 2 == [each.message for each in found]
+    assert [] == findings(around(told, **{option: value}), "ignored option")
+    assert [] == findings(around(App(), **{option: value}), "ignored option")
+    assert [] == findings(told, "ignored option")
+
+
+def test_options_that_count_for_a_child_are_no_findings() -> None:
+    """Limits, origins and lifespans are a child's own."""
+    parent = App()
+    parent.mount(App({"a": 1}, max_body_size=5, timeout=5, origins=["https://shop.test"]), "/a")
+    assert [] == parent.check()
+
+
 def test_the_examples_of_the_module_run() -> None:
     """Every example in its docstrings gives what it says."""
     assert 0 == doctest.testmod(sys.modules["heaven.looking.check"]).failed

@@ -113,6 +113,105 @@ async def test_what_is_answered_without_a_route(method, url, status, why, allow)
         assert (status, ", ".join(allow)) == (reply.status, reply.headers.get("allow", ""))
 
 
+@pytest.mark.parametrize(
+    ("query", "status", "why"),
+    [
+        ("?page=2&size=x&size=3&q=any", None, "the path is exactly this one"),
+        ("", None, "the path is exactly this one"),
+        ("?page=x", 422, "the path matches, and the query does not convert: page (Expected `int`)"),
+        ("?page=%2B1&other=x", 422, "the path matches, and the query does not convert: page (Expected `int`)"),
+        (
+            "?page=&size=1&size=%FF#page=1",
+            422,
+            "the path matches, and the query does not convert: page (Expected `int`), size (Expected `int`)",
+        ),
+        (
+            "?" + "&".join(["q=1"] * 1001),
+            400,
+            "the path matches, and the query can't be read: The query has more than 1000 parameters.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "WEBSOCKET"])
+async def test_a_query_that_does_not_convert_is_told(method, query, status, why) -> None:
+    """The route is named, with the status a request gets; hooks run, and the handler does not."""
+    app = App()
+    app.BEFORE("/s", guard)
+    app.AFTER("/s", stamp)
+    app.GET("/s?q&page:int&size:int", read)
+    app.WS("/s?q&page:int&size:int", read)
+    found = app.explain(method, f"/s{query}")
+    place = app.written.routes[method == "WEBSOCKET"].place
+    assert ("/s", status, f"{why}; registered at {place}") == (found.route, found.status, found.why)
+    kinds = ["BEFORE", *(["HANDLER"] if status is None else []), "AFTER"]
+    assert kinds == [step.kind for step in found.steps]
+    assert f"  route      /s{f', so {status}' if status else ''}: {why}" in str(found)
+    if method == "GET":
+        assert (status or 200) == (await request(app, "GET", f"/s{query}".partition("#")[0])).status
+
+
+def test_a_query_counts_where_the_route_says_its_type() -> None:
+    """Other routes take it as it comes."""
+    app = App()
+    app.GET("/s", read)
+    assert app.explain("GET", "/s?" + "&".join(["q=1"] * 1001)).status is None
+
+
+class Middleware:
+    """A class, as most middleware is."""
+
+    def __init__(self, app, **options):
+        self.app = app
+
+
+def test_middleware_on_the_way_is_told() -> None:
+    """Of the application and of each island on the way, the outermost first, also where nothing matches."""
+    root, child, inner, plain, aside = App(hosts=["shop.test"]), App(), App(), App(), App()
+    inner.WRAP(passing, name=b"x-inner")
+    inner.GET("/x", read)
+    inner.WS("/ws", read)
+    aside.WRAP(passing)
+    plain.mount(inner, "/:tenant")
+    child.WRAP(Middleware)
+    child.mount(plain, "/p")
+    root.WRAP(Middleware)
+    root.WRAP(passing)
+    root.GET("/own", read)
+    root.mount(child, "/a")
+    root.mount(aside, "/aside")
+
+    def wraps(method, url):
+        return [(step, step.pattern) for step in root.explain(method, url).steps if step.kind == "WRAP"]
+
+    outer = [(f"{__name__}.Middleware", "/*"), ("test_mounting.passing", "/*")]
+    on_the_way = [*outer, (f"{__name__}.Middleware", "/a/*"), ("test_mounting.passing", "/a/p/:tenant/*")]
+    places = [wrap.place for app in (root, child, inner) for wrap in app.written.wraps]
+    for method, url, expected in (
+        ("GET", "/a/p/t/x", on_the_way),
+        ("PURGE", "/a/p/t", on_the_way),
+        ("WEBSOCKET", "/a/p/t/ws", on_the_way),
+        ("GET", "/a/p/t/nope", on_the_way),
+        ("GET", "/a", on_the_way[:3]),
+        ("GET", "/own", outer),
+        ("GET", "/nope", outer),
+        ("GET", "https://evil.test/own", outer),
+    ):
+        found = wraps(method, url)
+        assert expected == [(step.name, pattern) for step, pattern in found], (method, url)
+        assert places[: len(expected)] == [step.place for step, _ in found]
+    assert ["WRAP", "WRAP", "HANDLER"] == [step.kind for step in root.explain("GET", "/own").steps]
+    assert f"  WRAP    {__name__}.Middleware  (/*)  {places[0]}\n" in str(root.explain("GET", "/own"))
+
+
+def test_an_island_without_a_prefix_is_told() -> None:
+    """Its middleware is for everything."""
+    root, child = App(), App()
+    child.WRAP(passing)
+    child.GET("/", read)
+    root.mount(child)
+    assert ["/*"] == [step.pattern for step in root.explain("GET", "/").steps if step.kind == "WRAP"]
+
+
 def test_a_slash_redirect_is_told() -> None:
     """With `slashes="redirect"` the path with its slash put right is named."""
     app = App(slashes="redirect")
@@ -153,7 +252,10 @@ def test_a_child_s_routes_are_told_with_its_prefix() -> None:
         parent.BEFORE("/*", guard)
         parent.mount(child, "/a")
         found = parent.explain("GET", "/a/x")
-        assert ("/a/x", ["BEFORE", "HANDLER"]) == (found.route, [step.kind for step in found.steps])
+        assert ("/a/x", ["WRAP"] * wrapped + ["BEFORE", "HANDLER"]) == (
+            found.route,
+            [step.kind for step in found.steps],
+        )
         assert 404 == parent.explain("GET", "/a/nope").status
     parent.mount(passing, "/legacy")
     assert "/legacy/*" == parent.explain("GET", "/legacy/x").route

@@ -261,17 +261,17 @@ async def test_a_second_host_is_refused() -> None:
 
 def test_the_wiring_can_be_printed_and_read() -> None:
     """Every route on a line with its method, subdomain and place; below it its hooks by name and place, and its limits."""
-    app = App(max_body_size=None)
+    app = App(max_body_size=None, timeout=1)
     app.BEFORE("/x/*", guard)
     app.AFTER("/x/:id", stamp)
     app.GET("/x/:id", where, max_body_size=10, timeout=2.5)
-    app.POST("/plain", where)
-    app.POST("/timed", where, timeout=1)
-    app.WS("/ws", where, subdomain="api", timeout=1)
+    app.POST("/plain", where, timeout=None)
+    app.POST("/timed", where)
+    app.WS("/ws", where, subdomain="api")
     said = [route.place for route in app.written.routes]
     below = [
-        f"    BEFORE  test_wiring.guard  (/x/*)  {place_of(guard)}",
-        f"    AFTER   test_wiring.stamp  (/x/:id)  {place_of(stamp)}",
+        f"    BEFORE  {__name__}.guard  (/x/*)  {place_of(guard)}",
+        f"    AFTER   {__name__}.stamp  (/x/:id)  {place_of(stamp)}",
         "    limits  max_body_size 10, timeout 2.5",
     ]
     expected = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from heaven.declaring.registrations import SOCKET
 from heaven.running.lifespan import family
@@ -14,9 +14,10 @@ from heaven.serving.wiring import Island
 if TYPE_CHECKING:
     from heaven.app import App
     from heaven.declaring.hooks import Hook
+    from heaven.declaring.options import AppOptions
     from heaven.serving.wiring import Entry, Wiring
 
-Kind = Literal["shadowed route", "idle hook", "wildcard origin", "unbounded body"]
+Kind = Literal["shadowed route", "idle hook", "wildcard origin", "unbounded body", "ignored option"]
 
 _SAMPLES = {
     "int": "7",
@@ -27,6 +28,8 @@ _SAMPLES = {
     "datetime": "2026-01-31T12:00:00Z",
     "uuid": "6fa459ea-ee8a-4ca4-894e-db77e160355e",
 }
+_DEFAULTS = {"domain": None, "hosts": None, "trusted_proxies": (), "slashes": "ignore", "debug": False, "monitor": None}
+"""What `App(...)` has where it is told nothing, of the options that count in the outermost application only."""
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH", "QUERY"))
 
 
@@ -58,6 +61,7 @@ def check(app: App) -> list[Finding]:
         *_idle_hooks(wiring),
         *_wildcard_origins(app, wiring),
         *_unbounded_bodies(wiring),
+        *_ignored_options(app),
     ]
 
 
@@ -159,3 +163,31 @@ def _unbounded_bodies(wiring: Wiring) -> Iterator[Finding]:
                 entry.route.place,
                 f"{entry.route.method or 'HTTP'} {entry.pattern.text} takes bodies of any size; give it max_body_size=",
             )
+
+
+def _ignored_options(app: App) -> Iterator[Finding]:
+    """What a mounted App was told and only the outermost one decides; where both say the same, nothing is lost."""
+    counting = _outermost_only(app.options)
+    for each in family(app):
+        for mount in () if isinstance(each, Foreign) else each.written.mounts:
+            if isinstance(mount.child, Foreign):
+                continue
+            for name, value in _outermost_only(mount.child.options).items():
+                if value not in (_DEFAULTS[name], counting[name]):
+                    yield Finding(
+                        "ignored option",
+                        mount.place,
+                        f"{name}= of the App that is mounted here does not count; give it to the outermost App",
+                    )
+
+
+def _outermost_only(options: AppOptions) -> dict[str, Any]:
+    """The options that are the outermost application's to decide, as they can be compared."""
+    return {
+        "domain": options.domain,
+        "hosts": options.hosts.patterns if options.hosts is not None else None,
+        "trusted_proxies": options.trusted_proxies.networks,
+        "slashes": options.slashes,
+        "debug": options.debug,
+        "monitor": options.monitor,
+    }

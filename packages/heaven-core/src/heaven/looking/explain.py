@@ -9,7 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from heaven.callables import name_of, place_of
 from heaven.declaring.registrations import METHODS, OTHER, SOCKET
+from heaven.errors import BadRequest, ValidationError
 from heaven.http.hosts import host_name, subdomain_of
+from heaven.http.queries import converted, parse_query
 from heaven.serving.wiring import Island
 
 if TYPE_CHECKING:
@@ -29,7 +31,10 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One function on the way: a hook or the handler, where it was written (`file:line`), and the pattern it is for."""
+    """One function on the way, and the pattern it is for: WRAP, BEFORE, HANDLER or AFTER.
+
+    `place` is where it was written (`file:line`), for middleware where it was wrapped around the application.
+    """
 
     kind: str
     name: str
@@ -45,7 +50,8 @@ class Explanation:
     """What `app.explain(...)` found; print it to read it.
 
     `route` is None where no route matches; `status` then says what is answered instead, `allow` which methods the path
-    has, and `why` what to do about it.
+    has, and `why` what to do about it. With a `route`, `status` is None, or what is answered because the query does not
+    convert: then the handler is none of the `steps`.
     """
 
     method: str
@@ -62,10 +68,11 @@ class Explanation:
     limits: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __str__(self) -> str:
+        answer = f", so {self.status}" if self.status is not None else ""
         lines = [
             f"{self.method} {self.url}",
             f"  subdomain  {self.subdomain or 'none'}: {self.table}",
-            f"  route      {self.route or f'none, so {self.status}'}: {self.why}",
+            f"  route      {self.route or 'none'}{answer}: {self.why}",
         ]
         if self.allow:
             lines.append(f"  allow      {', '.join(self.allow)}")
@@ -85,6 +92,7 @@ class _Asked:
     url: str
     path: str
     raw_path: bytes
+    query: bytes
 
 
 def explain(wiring: Wiring, method: str, url: str) -> Explanation:
@@ -96,35 +104,86 @@ def explain(wiring: Wiring, method: str, url: str) -> Explanation:
         url: a whole URL, or a path.
     """
     parts = urlsplit(url)
-    asked = _Asked(method, url, unquote(parts.path or "/"), (parts.path or "/").encode())
+    path = parts.path or "/"
+    asked = _Asked(method, url, unquote(path), path.encode(), parts.query.encode())
     name = host_name(parts.netloc.rpartition("@")[2])
     if wiring.hosts is not None and parts.netloc and name not in wiring.hosts:
         why = f"the host of {url!r} is not among App(hosts=...)"
-        return Explanation(method, url, None, "no table", None, why, status=400)
+        return Explanation(method, url, None, "no table", None, why, status=400, steps=_wraps(wiring, "/*"))
     subdomain = subdomain_of(name, wiring.domain) if name is not None else None
+    return _explained(wiring, asked, subdomain, _wraps(wiring, "/*"))
+
+
+def _explained(wiring: Wiring, asked: _Asked, subdomain: str | None, wraps: tuple[Step, ...]) -> Explanation:
+    """What a request meets in this wiring, once it is through the middleware around it."""
     table, tables = _tables(wiring, subdomain)
-    found = tables.find(method, asked.path, asked.raw_path)
+    found = tables.find(asked.method, asked.path, asked.raw_path)
     if found is not None and isinstance(found[0], Island):
-        return explain(found[0].wiring, method, url)
+        inner = found[0].wiring
+        return _explained(inner, asked, subdomain, (*wraps, *_wraps(inner, _below(tables, asked, found[0]))))
     entry = next((each for each in wiring.entries if found is not None and each.endpoint is found[0]), None)
     neighbours = _neighbours(wiring, tables, asked, entry)
     if found is None or entry is None:
         status, why, allow = _answer(wiring, tables, asked)
         return Explanation(
-            method, url, subdomain, table, None, why, status=status, allow=tuple(allow), neighbours=neighbours
+            method=asked.method,
+            url=asked.url,
+            subdomain=subdomain,
+            table=table,
+            route=None,
+            why=why,
+            status=status,
+            allow=tuple(allow),
+            neighbours=neighbours,
+            steps=wraps,
         )
+    refused = _refused(entry, asked.query)
+    handler = Step("HANDLER", name_of(entry.route.function), place_of(entry.route.function), entry.pattern.text)
     return Explanation(
-        method=method,
-        url=url,
+        method=asked.method,
+        url=asked.url,
         subdomain=subdomain,
         table=table,
         route=entry.pattern.text,
-        why=_why(entry),
+        why=_why(entry) if refused is None else f"{refused[1]}; registered at {entry.route.place}",
+        status=None if refused is None else refused[0],
         params=found[1],
         neighbours=neighbours,
-        steps=_steps(entry, asked.path),
+        steps=(
+            *wraps,
+            *_hooks(entry.before, asked.path, subdomain),
+            *(() if refused else (handler,)),
+            *_hooks(entry.after, asked.path, subdomain),
+        ),
         limits={"max_body_size": entry.max_body_size, "timeout": entry.timeout},
     )
+
+
+def _wraps(wiring: Wiring, pattern: str) -> tuple[Step, ...]:
+    """The middleware around a wiring, the outermost first; it sees what no route matches as well."""
+    app = wiring.default.missing._site.app  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] (whose wiring it is)
+    return tuple(Step("WRAP", name_of(wrap.factory), wrap.place, pattern) for wrap in app.written.wraps)
+
+
+def _below(tables: Tables, asked: _Asked, island: Island) -> str:
+    """The pattern of everything below the prefix of an island, through which a path was found."""
+    table = tables.sockets if asked.method == SOCKET else tables.routes
+    through = table.candidates(asked.path, asked.raw_path, lambda _, target: target is island)[0].pattern
+    return through.text.removesuffix("*").rstrip("/") + "/*"
+
+
+def _refused(entry: Entry, query: bytes) -> tuple[int, str] | None:
+    """Status and reason where the route's query hints let no handler see the query."""
+    if not entry.pattern.hints:
+        return None
+    try:
+        converted(parse_query(query), {hint.name: hint for hint in entry.pattern.hints})
+    except BadRequest as error:
+        return error.status, f"the path matches, and the query can't be read: {error.detail}"
+    except ValidationError as error:
+        wrong = ", ".join(f"{each['loc'][-1]} ({each['msg']})" for each in error.errors)
+        return error.status, f"the path matches, and the query does not convert: {wrong}"
+    return None
 
 
 def _tables(wiring: Wiring, subdomain: str | None) -> tuple[str, Tables]:
@@ -144,17 +203,11 @@ def _why(entry: Entry) -> str:
     return f"its parameters convert, and nothing more specific matches; {place}"
 
 
-def _steps(entry: Entry, path: str) -> tuple[Step, ...]:
-    route = entry.route
-    handler = Step("HANDLER", name_of(route.function), place_of(route.function), entry.pattern.text)
-    return (*_hooks(entry.before, path), handler, *_hooks(entry.after, path))
-
-
-def _hooks(hooks: tuple[Hook, ...], path: str) -> list[Step]:
+def _hooks(hooks: tuple[Hook, ...], path: str, subdomain: str | None) -> list[Step]:
     return [
         Step(hook.when, name_of(hook.function), place_of(hook.function), hook.pattern.text)
         for hook in hooks
-        if hook.runs_at(path)
+        if hook.runs_at(path, subdomain)
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from heaven.callables import name_of, place_of
 from heaven.declaring.registrations import OTHER, SOCKET
 from heaven.declaring.store import missing as near_misses
 from heaven.errors import BadRequest, NoSuchURL, NotFound
@@ -50,8 +51,16 @@ class Entry:
 
     def __str__(self) -> str:
         host = f"{self.subdomain}." if self.subdomain else ""
-        hooks = f"  before {len(self.before)}  after {len(self.after)}" if self.before or self.after else ""
-        return f"{self.method:9} {host}{self.pattern.text}  {self.route.place}{hooks}"
+        lines = [f"{self.method:9} {host}{self.pattern.text}  {self.route.place}"]
+        for hook in (*self.before, *self.after):
+            name, place = name_of(hook.function), place_of(hook.function)
+            lines.append(f"    {hook.when:6}  {name}  ({hook.pattern.text})  {place}")
+        # A WebSocket has neither: its messages have limits of the server's, and it may stay open.
+        limits = {} if self.method == SOCKET else {"max_body_size": self.max_body_size, "timeout": self.timeout}
+        told = [f"{name} {value}" for name, value in limits.items() if value is not None]
+        if told:
+            lines.append(f"    limits  {', '.join(told)}")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
