@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import sys
+import importlib
 
 import pytest
 
@@ -192,4 +192,4 @@ def test_options_that_count_for_a_child_are_no_findings() -> None:
 
 def test_the_examples_of_the_module_run() -> None:
     """Every example in its docstrings gives what it says."""
-    assert 0 == doctest.testmod(sys.modules["heaven.looking.check"]).failed
+    assert 0 == doctest.testmod(importlib.import_module("heaven.looking.check")).failed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import sys
+import importlib
 
 import pytest
 
@@ -275,4 +275,4 @@ def test_it_can_be_printed_and_read() -> None:
 
 def test_the_examples_of_the_module_run() -> None:
     """Every example in its docstrings gives what it says."""
-    assert 0 == doctest.testmod(sys.modules["heaven.looking.explain"]).failed
+    assert 0 == doctest.testmod(importlib.import_module("heaven.looking.explain")).failed
