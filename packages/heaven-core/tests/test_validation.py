@@ -21,7 +21,8 @@ from msgspec import Meta, Struct
 
 from heaven.bodies import faults, validation
 from heaven.bodies.faults import DEEPEST, MOST_FAULTS, FaultFinder
-from heaven.bodies.validation import TypedBody, decode_json, encode_json
+from heaven.bodies.json import decode_json, encode_json
+from heaven.bodies.validation import TypedBody
 from heaven.errors import BadRequest, RegistrationError, ValidationError
 
 T = TypeVar("T")

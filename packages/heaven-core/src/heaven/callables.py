@@ -8,7 +8,6 @@ import inspect
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from heaven.errors import RegistrationError
@@ -18,7 +17,7 @@ R = TypeVar("R")
 
 AsyncFunction = Callable[..., Awaitable[Any]]
 
-_PACKAGE = f"{Path(__file__).parent}{os.sep}"
+_PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 (pathlib is loaded for nothing else)
 
 
 def resolve(function: object, role: str, place: str) -> Callable[..., Any]:

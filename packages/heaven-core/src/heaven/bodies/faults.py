@@ -18,6 +18,8 @@ from uuid import UUID
 import msgspec
 from msgspec import inspect
 
+from heaven.bodies.json import REFUSALS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -30,9 +32,6 @@ MOST_FAULTS: Final = 1000
 
 DEEPEST: Final = 16
 """How many containers deep every fault is told; a value below them is told as one, by its first fault."""
-
-REFUSALS: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-"""What decoding raises; msgspec's own errors are ValueErrors since its version 0.22 alone, bad UTF-8 is one always."""
 
 _STRIDE: Final = 64
 _MISSING: Final = "Missing required field"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
@@ -144,6 +143,8 @@ class Store(Keeping):
 def missing(name: str, known: Any, verb: str) -> str:
     """The words for a name that isn't there: what was asked, and what comes near it."""
     names = [str(key) for key in known]
+    from difflib import get_close_matches  # loaded with the first mistake
+
     near = get_close_matches(name, names, n=3)
     if near:
         return f"nothing {verb} as {name!r}; did you mean {' or '.join(map(repr, near))}?"

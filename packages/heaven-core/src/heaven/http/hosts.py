@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv6Address
 from typing import TYPE_CHECKING
 
 from heaven.errors import RegistrationError
@@ -50,6 +49,8 @@ def host_name(value: str) -> str | None:
 
 
 def _shortest(address: str) -> str | None:
+    from ipaddress import AddressValueError, IPv6Address  # loaded with the first such address
+
     try:
         return str(IPv6Address(address))
     except AddressValueError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from heaven.errors import RegistrationError
@@ -14,10 +13,11 @@ from heaven.http.hosts import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from ipaddress import IPv4Network, IPv6Network
 
     from heaven.http.headers import Headers
 
-Network: TypeAlias = IPv4Network | IPv6Network
+Network: TypeAlias = "IPv4Network | IPv6Network"
 
 _SCHEMES = frozenset({"http", "https", "ws", "wss"})
 _PAIR = re.compile(rf'[ \t]*+({TCHAR}++)=(?:"([^"\\]*+)"|([^\s"\\;]++))[ \t]*+')
@@ -132,6 +132,8 @@ class TrustedProxies:
 
     def _look(self, text: str) -> _Judged | None:
         """The address in its shortest form, and whether a trusted proxy has it; None where it is no address."""
+        from ipaddress import IPv6Address, ip_address  # loaded with the first address that is asked for
+
         try:
             address = ip_address(text)
         except ValueError:
@@ -146,6 +148,8 @@ class TrustedProxies:
 
 
 def _network(text: str) -> Network:
+    from ipaddress import ip_network
+
     try:
         return ip_network(text)
     except ValueError as error:

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
 from functools import lru_cache
-from html import escape
 from typing import Any
 
-from heaven.bodies.validation import encode_json
+from heaven.bodies.json import encode_json
 from heaven.errors import HTTPError, reason_phrase
 from heaven.http.media import accepts
 
 PROBLEM = b"application/problem+json"
 HTML = b"text/html; charset=utf-8"
 _OFFERED = ("application/problem+json", "application/json", "text/html")
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><style>
-body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:12vh auto;padding:0 1.5rem;color-scheme:light dark}}
-h1{{font-size:1.5rem}}pre{{overflow:auto;font-size:.85rem}}</style></head>
-<body><h1>{title}</h1>{content}</body></html>
-"""
 
 
 def wants_html(accept: str | None) -> bool:
@@ -45,7 +35,9 @@ def render(error: HTTPError, accept: str | None) -> tuple[bytes, bytes]:
         (b'{"type":"about:blank","title":"Not Found","status":404}', b'application/problem+json')
     """
     if wants_html(accept):
-        return _page(error), HTML
+        from heaven.messages.pages import page  # loaded with the first page
+
+        return page(error), HTML
     if error.detail is None and not error.errors:
         return _bare(error.status), PROBLEM
     document: dict[str, Any] = {"type": "about:blank", "title": error.title, "status": error.status}
@@ -61,26 +53,15 @@ def _bare(status: int) -> bytes:
     return encode_json({"type": "about:blank", "title": reason_phrase(status), "status": status})
 
 
-def _page(error: HTTPError) -> bytes:
-    content = f"<p>{escape(error.detail)}</p>" if error.detail else ""
-    if error.errors:
-        content += f"<ul>{''.join(map(_item, error.errors))}</ul>"
-    return _PAGE.format(title=f"{error.status} {escape(error.title)}", content=content).encode()
-
-
-def _item(fault: Mapping[str, Any]) -> str:
-    place = ".".join(map(str, fault.get("loc", ())))
-    return f"<li><code>{escape(place)}</code> {escape(str(fault.get('msg', '')))}"
-
-
 def render_traceback(error: BaseException, accept: str | None) -> tuple[bytes, bytes]:
     """The body for an unexpected failure with `debug=True`: the whole traceback, escaped; never sent without debug."""
     # What can't be written as UTF-8, or has no repr, must not keep the rest from being shown.
     lines = [line.encode(errors="backslashreplace").decode() for line in traceback.format_exception(error)]
     summary = lines[-1].strip()
     if wants_html(accept):
-        content = f"<p><code>{escape(summary)}</code></p><pre>{escape(''.join(lines))}</pre>"
-        return _PAGE.format(title="500 Internal Server Error", content=content).encode(), HTML
+        from heaven.messages.pages import traceback_page
+
+        return traceback_page(summary, "".join(lines)), HTML
     document = {
         "type": "about:blank",
         "title": "Internal Server Error",

@@ -10,9 +10,7 @@ from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType
 
-from heaven.bodies.forms import Form, parse_form
-from heaven.bodies.multipart import Part, parts
-from heaven.bodies.validation import decode_json
+from heaven.bodies.json import decode_json
 from heaven.errors import BadRequest, BodyTooLarge, ClientDisconnected, HTTPError, UnsupportedMediaType
 from heaven.http.cookies import parse_cookies
 from heaven.http.headers import Headers
@@ -23,7 +21,8 @@ from heaven.http.urls import authority, path_below_root, request_target
 
 if TYPE_CHECKING:
     from heaven.app import App
-    from heaven.bodies.forms import FormData, Uploads
+    from heaven.bodies.forms import Form, FormData, Uploads
+    from heaven.bodies.multipart import Part
     from heaven.http.proxies import Origin
     from heaven.messages.site import Site
     from heaven.types import Receive, Scope
@@ -291,7 +290,9 @@ class Request(Struct, eq=False):
     def _parsed_form(self) -> Form:
         if self._form is UNSET:
             self._refuse_coding()
-            self._form = parse_form(self.headers.get("content-type", ""), self.body, self.site.form_limits)
+            from heaven.bodies.forms import parse_form  # loaded with the first form
+
+            self._form = parse_form(self.headers.get("content-type", ""), self.body)
         return self._form
 
     def _refuse_coding(self) -> None:
@@ -370,7 +371,9 @@ class Request(Struct, eq=False):
             BodyTooLarge: 413, over a limit.
         """
         self._refuse_coding()
-        return parts(self.headers.get("content-type", ""), self.stream(), self.site.form_limits)
+        from heaven.bodies.multipart import parts  # loaded with the first form
+
+        return parts(self.headers.get("content-type", ""), self.stream())
 
     async def _chunks(self, message: Any, limit: int | None) -> AsyncIterator[bytes]:
         size = 0

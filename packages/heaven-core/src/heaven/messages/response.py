@@ -13,13 +13,11 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from heaven.bodies.validation import encode_json
+from heaven.bodies.json import encode_json
 from heaven.errors import Abort, HeaderError
 from heaven.http.cookies import bake_cookie
 from heaven.http.headers import ResponseHeaders
-from heaven.messages.files import FileBody
 from heaven.messages.head import BODILESS, LENGTHS, SHORT, fields, final_status
-from heaven.messages.sse import EventStream
 from heaven.messages.streams import StreamBody
 
 if TYPE_CHECKING:
@@ -250,6 +248,8 @@ class Response(Struct, eq=False):
             ping: seconds of silence after which a comment is sent, so that proxies keep the connection.
             retry: milliseconds after which a client that lost the connection may come back.
         """
+        from heaven.messages.sse import EventStream  # loaded with the first stream of events
+
         self.body = EventStream(iterator, ping=ping, retry=retry)
         return self
 
@@ -268,6 +268,8 @@ class Response(Struct, eq=False):
             within: the folder that it may not leave, whatever `path` says; needed where `path` comes from a client.
             media_type: its Content-Type, else guessed from its name.
         """
+        from heaven.messages.files import FileBody  # loaded with the first file
+
         self.body = FileBody(path, filename=filename, within=within, media_type=media_type)
         return self
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from heaven.bodies.forms import FormLimits
 from heaven.http.proxies import TrustedProxies
 from heaven.liveness import Stopping
 
@@ -32,5 +31,4 @@ class Site:
     expected: TypedBody | None = None
     streams: bool = False
     max_body_size: int | None = None
-    form_limits: FormLimits = field(default_factory=FormLimits)
     debug: bool = False

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from heaven.bodies.validation import encode_json
+from heaven.bodies.json import encode_json
 from heaven.errors import ClientDisconnected
 from heaven.liveness import WhileConnected
 from heaven.messages.streams import (

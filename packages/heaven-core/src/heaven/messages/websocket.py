@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from heaven.bodies.validation import decode_json, encode_json
+from heaven.bodies.json import decode_json, encode_json
 from heaven.errors import BadRequest, WebSocketDisconnected, WebSocketStateError
 from heaven.http.headers import field_name, field_value
 from heaven.logs import logger

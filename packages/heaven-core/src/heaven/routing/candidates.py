@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from heaven.routing.patterns import Pattern, Segment
@@ -110,6 +109,8 @@ def _compare_segment(segment: Segment, part: str) -> tuple[float, str]:
         return 0.0, f"the segment {part!r} does not convert to {segment.converter.name}"
     if segment.text == part:
         return 1.0, ""
+    from difflib import SequenceMatcher  # loaded with the first explanation
+
     alike = SequenceMatcher(None, segment.text, part).ratio()
     return alike if alike >= _ALIKE else 0.0, f"literal {segment.text!r} is not {part!r}"
 

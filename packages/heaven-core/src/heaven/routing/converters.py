@@ -12,7 +12,6 @@ import sys
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -108,6 +107,8 @@ There are str, int, float, bool, date, datetime, uuid, path.
     """
     found = CONVERTERS.get(name)
     if found is None:
+        from difflib import get_close_matches  # loaded with the first mistake
+
         near = get_close_matches(name, CONVERTERS, n=2, cutoff=0.6)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
         raise RegistrationError(f"{name!r} is not a type of parameter{hint} There are {', '.join(CONVERTERS)}.")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from heaven.bodies.forms import FormLimits
 from heaven.declaring.hooks import Hook, arrange
 from heaven.declaring.registrations import (
     DUPLICATE,
@@ -28,7 +27,6 @@ from heaven.serving.endpoint import Endpoint
 from heaven.serving.foreign import Foreign
 from heaven.serving.missing import Missing
 from heaven.serving.recovery import Recovery
-from heaven.serving.websocket_endpoint import SocketEndpoint
 from heaven.serving.wiring import Entry, Island, Runnable, Tables, Wiring
 
 if TYPE_CHECKING:
@@ -261,6 +259,8 @@ def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain:
     calls = {"before": tuple(hook.call for hook in before), "after": tuple(hook.call for hook in after)}
     endpoint: Runnable
     if method == SOCKET:
+        from heaven.serving.websocket_endpoint import SocketEndpoint  # loaded with the first WebSocket route
+
         endpoint = SocketEndpoint(site, route.call, recovery=recovery, origins=options.origins, **calls)
     else:
         endpoint = Endpoint(
@@ -288,7 +288,6 @@ def _site(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
         expected=options.expects,
         streams=options.stream,
         max_body_size=options.max_body_size,
-        form_limits=FormLimits(),
         debug=root.options.debug,
     )
 

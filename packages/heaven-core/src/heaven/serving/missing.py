@@ -8,7 +8,6 @@ from urllib.parse import quote
 from heaven.errors import HTTPError, NotFound
 from heaven.messages.problems import render
 from heaven.serving.endpoint import Endpoint
-from heaven.serving.websocket_endpoint import SocketEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +81,8 @@ class Missing:
             raise error
 
         if scope["type"] == "websocket":
+            from heaven.serving.websocket_endpoint import SocketEndpoint  # loaded with the first WebSocket
+
             endpoint = SocketEndpoint(self._site, fail, recovery=self._recovery)
             await endpoint.run(scope, receive, send, {})
         else:
