@@ -153,3 +153,36 @@ class Lifespan:
         await self._in.put({"type": kind})
         message = await asyncio.wait_for(self._out.get(), 10)
         self.messages.append(message)
+
+
+class Server:
+    """A server's side of one request, with a client that may leave."""
+
+    def __init__(
+        self, *events: dict[str, Any], gone_after: int | None = None, raises: type[Exception] | None = None
+    ) -> None:
+        self.events = [*events] or [{"type": "http.request"}]
+        self.sent: list[dict[str, Any]] = []
+        self.gone = asyncio.Event()
+        self._gone_after = gone_after
+        self._raises = raises
+
+    async def receive(self) -> dict[str, Any]:
+        if self.events:
+            return self.events.pop(0)
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        await asyncio.sleep(0)
+        if self._gone_after is not None and len(self.sent) >= self._gone_after:
+            self.gone.set()
+            if self._raises is not None:
+                raise self._raises("the client left")
+            return
+        self.sent.append(message)
+
+    async def serve(self, app: Any, method: str = "GET", url: str = "/", **extra: Any) -> list[dict[str, Any]]:
+        async with asyncio.timeout(10):
+            await app(http_scope(method, url, **extra), self.receive, self.send)
+        return self.sent

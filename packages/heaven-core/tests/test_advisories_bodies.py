@@ -1,4 +1,4 @@
-"""Advisories about bodies: too large, too slow, or taken for something else (HARDENING 14-16, 36, 39)."""
+"""Advisories about bodies: too large, too slow, or taken for something else (classes 14-16, 36, 39)."""
 
 from __future__ import annotations
 

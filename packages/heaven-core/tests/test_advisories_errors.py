@@ -1,4 +1,4 @@
-"""Advisories about what an error tells: markup to a browser, secrets to a client, forged lines to a log (HARDENING 21, 38, 44)."""
+"""Advisories about what an error tells: markup to a browser, secrets to a client, forged lines to a log (classes 21, 38, 44)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advisories about forms: too many parts, too large, or written on the event loop (HARDENING 7-11)."""
+"""Advisories about forms: too many parts, too large, or written on the event loop (classes 7-11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advisories about header fields that are mistaken for others, or split a response (HARDENING 18-20, 27, 46)."""
+"""Advisories about header fields that are mistaken for others, or split a response (classes 18-20, 27, 46)."""
 
 from __future__ import annotations
 

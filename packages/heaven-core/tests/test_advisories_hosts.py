@@ -1,4 +1,4 @@
-"""Advisories about hosts, proxies and origins: who asks, and on whose behalf (HARDENING 24, 25, 33-35)."""
+"""Advisories about hosts, proxies and origins: who asks, and on whose behalf (classes 24, 25, 33-35)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advisories about paths: what leaves a folder, what names a file, what a converter takes (HARDENING 1-5, 12, 40)."""
+"""Advisories about paths: what leaves a folder, what names a file, what a converter takes (classes 1-5, 12, 40)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advisories about header fields that are slow to read (HARDENING 6, 13, 17, 28)."""
+"""Advisories about header fields that are slow to read (classes 6, 13, 17, 28)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advisories about what gets mixed up: responses, requests, secrets, checks, events (HARDENING 31, 32, 43, 45, 50)."""
+"""Advisories about what gets mixed up: responses, requests, secrets, checks, events (classes 31, 32, 43, 45, 50)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advisories about URLs and methods: what a request asks for, and where an answer leads (HARDENING 22, 23, 26)."""
+"""Advisories about URLs and methods: what a request asks for, and where an answer leads (classes 22, 23, 26)."""
 
 from __future__ import annotations
 

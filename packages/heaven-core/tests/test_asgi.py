@@ -1,4 +1,4 @@
-"""ASGI 3.0 where applications get it wrong: requests and their ends; each sentence of HARDENING 2 is a test."""
+"""ASGI 3.0 where applications get it wrong: requests and their ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from driver import http_scope, request
+from driver import Server, http_scope, request
 from heaven import App
 from sockets import CONNECT, text
 
@@ -26,39 +26,6 @@ OPTIONAL = (
     "http_version",
     "asgi",
 )
-
-
-class Server:
-    """A server's side of one request, with a client that may leave."""
-
-    def __init__(
-        self, *events: dict[str, Any], gone_after: int | None = None, raises: type[Exception] | None = None
-    ) -> None:
-        self.events = [*events] or [{"type": "http.request"}]
-        self.sent: list[dict[str, Any]] = []
-        self.gone = asyncio.Event()
-        self._gone_after = gone_after
-        self._raises = raises
-
-    async def receive(self) -> dict[str, Any]:
-        if self.events:
-            return self.events.pop(0)
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: dict[str, Any]) -> None:
-        await asyncio.sleep(0)
-        if self._gone_after is not None and len(self.sent) >= self._gone_after:
-            self.gone.set()
-            if self._raises is not None:
-                raise self._raises("the client left")
-            return
-        self.sent.append(message)
-
-    async def serve(self, app: Any, method: str = "GET", url: str = "/", **extra: Any) -> list[dict[str, Any]]:
-        async with asyncio.timeout(10):
-            await app(http_scope(method, url, **extra), self.receive, self.send)
-        return self.sent
 
 
 # "raw_path, client, server, root_path, state, extensions may be absent; header names may come in capitals;

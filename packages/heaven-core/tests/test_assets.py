@@ -302,7 +302,7 @@ async def test_class_13_long_accept_encoding(compressed: Path) -> None:
     assert time.process_time() - started < 1
 
 
-# Hardening
+# Classes of failure
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_canonical_form_converts(name: str, text: str, expected: object) -> No
     ],
 )
 def test_anything_else_is_a_miss(name: str, text: str) -> None:
-    """Hardening 40: what is not canonical is a miss, never another value and never another exception."""
+    """Class 40: what is not canonical is a miss, never another value and never another exception."""
     assert None is CONVERTERS[name].parse(text)
     with pytest.raises(ValueError, match=f"is not a valid {name}: "):
         CONVERTERS[name].convert(text)

@@ -404,7 +404,7 @@ def test_anything_is_answered(body: bytes) -> None:
         asyncio.run(outcome([text], FormLimits()))
 
 
-# Hardening
+# Classes of failure
 
 
 async def read_through(chunks: Iterable[bytes]) -> int:

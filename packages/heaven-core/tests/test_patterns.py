@@ -163,7 +163,7 @@ def test_any_text_is_a_pattern_or_refused(text: str) -> None:
 @given(spellings(), st.data())
 @settings(max_examples=200, deadline=None)
 def test_a_url_decodes_to_the_values_it_was_built_from(text: str, data: st.DataObject) -> None:
-    """Hardening 22: a URL begins with exactly one slash, is ASCII, and its segments read back as the values."""
+    """Class 22: a URL begins with exactly one slash, is ASCII, and its segments read back as the values."""
     pattern = parse_pattern(text)
     kinds = {segment.name: segment.converter.name for segment in pattern.segments if segment.name and segment.converter}
     params = {name: data.draw(VALUES[kinds.get(name, "str")], label=name) for name in pattern.names}

@@ -337,7 +337,7 @@ def test_a_method_without_parameters_knows_no_encoded_slash() -> None:
 
 @pytest.mark.parametrize("digits", ["+1", "1_0", "\u0661", "1\n", "07", "-0", " 1", "9" * 5000])
 def test_other_spellings_of_a_number_are_a_miss(digits: str) -> None:
-    """Hardening 40: `int` takes the canonical form alone."""
+    """Class 40: `int` takes the canonical form alone."""
     assert None is table_of("/orders/:id:int").find("GET", f"/orders/{digits}")
 
 
@@ -360,7 +360,7 @@ def test_methods_have_tables_of_their_own() -> None:
 
 
 def test_no_method_name_is_special() -> None:
-    """The empty method, a star and a look-alike find nothing (hardening 26)."""
+    """The empty method, a star and a look-alike find nothing (class 26)."""
     routes = table_of("/a", "/:id")
 
     assert [None] * 4 == [routes.find(method, "/a") for method in ("", "*", "get", "__class__")]
@@ -378,7 +378,7 @@ def test_static_paths_can_be_read_directly() -> None:
 
 
 def test_parameters_are_a_new_dict_each_time() -> None:
-    """What a handler does to its parameters never reaches the next request (hardening 32)."""
+    """What a handler does to its parameters never reaches the next request (class 32)."""
     routes = table_of("/a", "/u/:id")
     for path in ("/a", "/u/7"):
         first, second = routes.find("GET", path), routes.find("GET", path)
