@@ -603,3 +603,43 @@ async def test_what_hooks_set_replaces_what_a_foreign_application_says() -> None
 
     assert ["DENY"] == reply.all("x-frame-options") + reply.all("X-Frame-Options")
     assert (["accept", "cookie"], ["a=1", "b=2"]) == (reply.all("vary"), reply.all("set-cookie"))
+
+
+async def test_middleware_is_made_once_and_kept_when_something_is_registered_later() -> None:
+    """What it has counted stays; a WRAP more makes all of it anew, since the order around it is another."""
+    made: list[int] = []
+
+    class Counting:
+        def __init__(self, app) -> None:
+            made.append(0)
+            self.app, self.at = app, len(made) - 1
+
+        async def __call__(self, scope, receive, send) -> None:
+            made[self.at] += 1
+            await self.app(scope, receive, send)
+
+    child = App()
+    child.WRAP(Counting)
+    child.GET("/x", lambda req, res, ctx: "x")
+    app = App()
+    app.WRAP(Counting)
+    app.mount(child, "/child")
+    await request(app, url="/child/x")
+    app.GET("/later", lambda req, res, ctx: "later")
+    child.GET("/later", lambda req, res, ctx: "later")
+
+    assert ["later", "later"] == [(await request(app, url=url)).text for url in ("/later", "/child/later")]
+    assert [3, 2] == sorted(made, reverse=True)
+
+
+async def test_a_child_of_two_parents_names_its_urls_below_the_one_that_serves() -> None:
+    """`req.url_for` goes by the application that the request came to."""
+    child = App()
+    child.GET("/x", lambda req, res, ctx: req.url_for("x"), name="x")
+    one, two = App(), App()
+    one.mount(child, "/one")
+    two.mount(child, "/two")
+
+    assert ["/one/x", "/two/x"] == [
+        (await request(app, url=url)).text for app, url in ((one, "/one/x"), (two, "/two/x"))
+    ]

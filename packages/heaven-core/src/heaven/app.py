@@ -205,6 +205,7 @@ class App(Verbs, HookWords, Keeping):
             RegistrationError: the factory can't be called.
         """
         place = said_at()
+        self.written.stacks.clear()
         self.written.wraps.append(Wrap(resolve(factory, "WRAP", place), options, place))
         self.changed()
 

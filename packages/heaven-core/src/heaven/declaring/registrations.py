@@ -208,7 +208,8 @@ class Rescue:
 class Written:
     """All that one application was told; only the application itself adds to it.
 
-    `claimed` has the place of each route, so that a second one at a place is refused when it is said.
+    `claimed` has the place of each route, so that a second one at a place is refused when it is said. `stacks` has the
+    middleware that was made of `wraps`, for each place the application is mounted at.
     """
 
     def __init__(self) -> None:
@@ -216,6 +217,7 @@ class Written:
         self.hooks: list[Hook] = []
         self.mounts: list[Mount] = []
         self.wraps: list[Wrap] = []
+        self.stacks: dict[Any, Any] = {}
         self.rescues: dict[int | type[BaseException], Rescue] = {}
         self.startup: list[Event] = []
         self.shutdown: list[Event] = []

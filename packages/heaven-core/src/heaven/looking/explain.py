@@ -161,8 +161,7 @@ def _explained(wiring: Wiring, asked: _Asked, subdomain: str | None, wraps: tupl
 
 def _wraps(wiring: Wiring, pattern: str) -> tuple[Step, ...]:
     """The middleware around a wiring, the outermost first; it sees what no route matches as well."""
-    app = wiring.default.missing._site.app  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] (whose wiring it is)
-    return tuple(Step("WRAP", name_of(wrap.factory), wrap.place, pattern) for wrap in app.written.wraps)
+    return tuple(Step("WRAP", name_of(wrap.factory), wrap.place, pattern) for wrap in wiring.app.written.wraps)
 
 
 def _below(tables: Tables, asked: _Asked, island: Island) -> str:

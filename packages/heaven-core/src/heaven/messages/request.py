@@ -111,8 +111,9 @@ class Request(Struct, eq=False):
 
     def url_for(self, name: str, /, **params: Any) -> str:
         """The path of a named route, below the `root_path` this request came through; see `App.url_for`."""
-        root: str = self.scope.get("root_path") or ""
-        return quote(root.rstrip("/"), safe="/") + self.site.app.url_for(name, **params)
+        prefix: str = self.scope.get("root_path") or ""
+        root = self.site.root or self.site.app
+        return quote(prefix.rstrip("/"), safe="/") + root.wire().url_for(self.site.app, name, params)
 
     # Who sends it
 

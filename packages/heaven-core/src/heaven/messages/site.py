@@ -23,6 +23,7 @@ class Site:
     """
 
     app: App
+    root: App | None = None
     route: str | None = None
     domain: str | None = None
     proxies: TrustedProxies = field(default_factory=lambda: TrustedProxies(()))

@@ -16,6 +16,7 @@ from heaven.declaring.registrations import (
     Options,
     Rescue,
     Route,
+    Wrap,
     below,
     everything_below,
 )
@@ -168,6 +169,7 @@ def _compile(reach: Reach, names: Names) -> Wiring:
         _add_island(place, draft, child)
     tables = draft.finish(reach)
     wiring = Wiring(
+        app=app,
         default=tables[None],
         by_subdomain={name: found for name, found in tables.items() if name is not None},
         domain=options.domain,
@@ -179,22 +181,38 @@ def _compile(reach: Reach, names: Names) -> Wiring:
         hooks=tuple(draft.hooks),
         by_host=options.hosts is not None or len(tables) > 1,
     )
-    return replace(wiring, outermost=_wrapped(app, wiring)) if app.written.wraps else wiring
+    return replace(wiring, outermost=_wrapped(reach, wiring)) if app.written.wraps else wiring
 
 
-def _wrapped(app: App, wiring: Wiring) -> ASGIApp:
-    """The middleware of an application around its wiring, the one that was said first outermost."""
+def _wrapped(reach: Reach, wiring: Wiring) -> ASGIApp:
+    """The middleware of an application around its wiring, the one that was said first outermost.
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        await wiring.serve(scope, receive, send)
+    It is made once for each place of the application, and kept when the application is compiled anew: what a middleware
+    has counted, cached or opened stays.
+    """
+    stacks = reach.app.written.stacks
+    key = (reach.root, reach.prefix, reach.subdomain)
+    if key not in stacks:
+        stacks[key] = _Stack(reach.app.written.wraps, wiring)
+    stack: _Stack = stacks[key]
+    stack.wiring = wiring
+    return stack.outermost
 
-    outermost: ASGIApp = serve
-    for wrap in reversed(app.written.wraps):
-        try:
-            outermost = wrap.factory(outermost, **wrap.options)
-        except TypeError as error:
-            raise RegistrationError(f"WRAP at {wrap.place} could not make its middleware: {error}") from error
-    return outermost
+
+class _Stack:
+    """Middleware around whatever wiring is the present one."""
+
+    def __init__(self, wraps: list[Wrap], wiring: Wiring) -> None:
+        self.wiring: Wiring = wiring
+        self.outermost: ASGIApp = self._serve
+        for wrap in reversed(wraps):
+            try:
+                self.outermost = wrap.factory(self.outermost, **wrap.options)
+            except TypeError as error:
+                raise RegistrationError(f"WRAP at {wrap.place} could not make its middleware: {error}") from error
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.wiring.serve(scope, receive, send)
 
 
 def _gather(reach: Reach, draft: _Draft) -> None:
@@ -280,6 +298,7 @@ def _site(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
     root = reach.root
     return Site(
         app=reach.app,
+        root=root,
         route=pattern.text if pattern is not None else None,
         domain=root.options.domain,
         proxies=root.options.trusted_proxies,

@@ -101,6 +101,7 @@ class Wiring:
     `entries` is what people read: print the wiring to see every route, its place and its hooks.
     """
 
+    app: App
     default: Tables
     by_subdomain: Mapping[str, Tables]
     domain: str | None
