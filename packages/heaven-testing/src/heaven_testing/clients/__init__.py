@@ -1,0 +1,1 @@
+"""What a test holds: clients for async and for sync tests."""

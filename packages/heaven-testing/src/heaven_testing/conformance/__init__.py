@@ -1,0 +1,1 @@
+"""The rules of ASGI, held against every message in both directions."""

@@ -1,0 +1,1 @@
+"""Real servers as processes, and a proxy that does to a connection what networks do."""
