@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from heaven_testing.processes import ServerDidNotStart, ServerProcess
+from heaven_testing.errors import ServerDidNotStart
+from heaven_testing.servers.process import ServerProcess
 
 __all__ = ["ServerDidNotStart", "ServerProcess"]

@@ -15,11 +15,7 @@ from typing import IO, Self
 
 import httpx
 
-from heaven.errors import HeavenError
-
-
-class ServerDidNotStart(HeavenError):
-    """The server ended, or answered nothing in time; the message has what it printed."""
+from heaven_testing.errors import ServerDidNotStart
 
 
 class ServerProcess:
