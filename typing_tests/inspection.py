@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, assert_type
 
-from heaven import App, Explanation, Finding
+from heaven import App, Context, Explanation, Finding, Observer, Request, Response, Step
 from heaven.looking.check import Kind
 
 
@@ -22,6 +22,7 @@ def explained(app: App) -> None:
     assert_type(explanation.params, Mapping[str, Any])
     assert_type(str(explanation), str)
     for step in explanation.steps:
+        assert_type(step, Step)
         assert_type(step.kind, str)
         assert_type(step.name, str)
         assert_type(step.place, str)
@@ -55,3 +56,21 @@ def wired(app: App) -> None:
         assert_type(entry.timeout, float | None)
         for hook in (*entry.before, *entry.after):
             assert_type(hook.place, str)
+
+
+def timing(step: Step, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def timed(req: Request, res: Response, ctx: Context) -> Any:
+        return await call(req, res, ctx)
+
+    return call if step.kind == "ON" else timed
+
+
+def no_observer(call: Callable[..., Awaitable[Any]]) -> None: ...
+
+
+def observed(app: App) -> None:
+    observer: Observer = timing
+    app.observe(observer)
+    app.observe(lambda step, call: call)
+    app.observe(no_observer)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(app.startup_error, BaseException | None)

@@ -111,6 +111,19 @@ async def test_a_failing_start_undoes_what_had_started_in_reverse() -> None:
     assert ["enter parent", "open db", "enter child", "open cache", "leave child", "close db", "leave parent"] == log
 
 
+async def test_the_application_tells_what_its_last_start_failed_with() -> None:
+    """The exception itself, also one of a child; None before the first start and after one that went well."""
+    parent, child, error = App(), App(), ConnectionError("refused")
+    outcomes = [error, None]
+    child.ONCE(lambda app: step([], "open", outcomes.pop(0))(app))
+    parent.mount(child, "/a")
+    assert None is parent.startup_error
+    async with Lifespan(parent):
+        assert error is parent.startup_error
+    async with Lifespan(parent):
+        assert None is parent.startup_error
+
+
 async def test_a_start_that_fails_in_the_middle_runs_the_shutdown_steps() -> None:
     """Once one step of an application succeeded there is something to close."""
     log, app = [], App()

@@ -349,7 +349,7 @@ async def test_nobody_outside_can_forge_a_line_of_the_log(caplog: Any) -> None:
 
 async def test_recovery_can_be_asked_who_would_answer() -> None:
     """What has no handler costs nothing: the wiring asks once."""
-    rescue = Rescue(404, saying("x"), "here")
+    rescue = Rescue(404, print, saying("x"), "here")
     recovery = Recovery([{404: rescue}])
 
     assert ([rescue], [], []) == (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from heaven.app import SHUTDOWN, STARTUP, App, Battery
 from heaven.callables import threaded
 from heaven.declaring.config import Config
+from heaven.declaring.steps import Observer, Step
 from heaven.declaring.store import Key
 from heaven.declaring.verbs import RouteOptions
 from heaven.errors import (
@@ -98,6 +99,7 @@ __all__ = [
     "Message",
     "NoSuchURL",
     "NotFound",
+    "Observer",
     "Outcome",
     "Part",
     "Receive",
@@ -109,6 +111,7 @@ __all__ = [
     "Router",
     "Scope",
     "Send",
+    "Step",
     "UnsupportedMediaType",
     "Upload",
     "ValidationError",

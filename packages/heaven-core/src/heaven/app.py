@@ -28,6 +28,7 @@ from heaven.declaring.registrations import (
     checked_subdomain,
     everything_below,
 )
+from heaven.declaring.steps import Observer
 from heaven.declaring.store import Keeping, Store
 from heaven.declaring.verbs import Verbs
 from heaven.errors import RegistrationError
@@ -123,6 +124,8 @@ class App(Verbs, HookWords, Keeping):
         )
         self.default_subdomain: str | None = None
         self.written: Written = Written()
+        self.startup_error: BaseException | None = None
+        """What the last start failed with; None after one that went well, and before the first."""
         self._parents: list[App] = []
         self._wiring: Wiring | None = None
 
@@ -246,9 +249,9 @@ class App(Verbs, HookWords, Keeping):
         function = resolve(given, role, place)
         if event in (STARTUP, SHUTDOWN):
             events = self.written.startup if event == STARTUP else self.written.shutdown
-            events.append(Event(awaitable(function, 1, role, place), place))
+            events.append(Event(function, awaitable(function, 1, role, place), place))
         elif _is_rescuable(event):
-            self.written.rescues[event] = Rescue(event, awaitable(function, 4, role, place), place)
+            self.written.rescues[event] = Rescue(event, function, awaitable(function, 4, role, place), place)
             self.changed()
         else:
             raise RegistrationError(
@@ -289,6 +292,36 @@ class App(Verbs, HookWords, Keeping):
         if not callable(getattr(battery, "install", None)):
             raise RegistrationError(f"plugin at {said_at()} got {battery!r}, which has no install(app) method")
         battery.install(self)
+
+    def observe(self, observer: Observer) -> None:
+        """Have every function that requests run shown to an observer, which may put another one around it.
+
+        It is asked when the application is compiled, once for each place of a handler, BEFORE or AFTER hook and error
+        handler, of this application and of all that is mounted on it. A request pays for what it gave back, and
+        nothing where it gave back what it got. Of a hook that runs for some requests of a route it sees only those.
+
+        Args:
+            observer: `observer(step, call)` gives an async function that takes what `call` takes, `(req, res, ctx)`
+                and for error handlers the error as well. The first observer is the outermost. One that is there
+                already, here or around a mount, counts once.
+
+        Raises:
+            RegistrationError: it can't be called.
+
+        Example:
+            >>> app = App()
+            >>> def announce(step, call):
+            ...     async def announced(*arguments):
+            ...         print(step.kind, step.pattern)
+            ...         return await call(*arguments)
+            ...     return announced
+            >>> app.observe(announce)
+        """
+        if not callable(observer):
+            raise RegistrationError(f"observe at {said_at()} got {observer!r}; give a function (step, call) -> call")
+        if observer not in self.written.observers:
+            self.written.observers.append(observer)
+            self.changed()
 
     # Other applications
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from heaven.bodies.validation import TypedBody
     from heaven.callables import AsyncFunction
     from heaven.declaring.hooks import Hook
+    from heaven.declaring.steps import Observer
     from heaven.serving.foreign import Foreign
     from heaven.types import ASGIApp, Handler, Slashes, SocketHandler
 
@@ -190,17 +191,19 @@ def checked_origins(origins: Sequence[str] | None, role: str, place: str) -> fro
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Event:
-    """One startup or shutdown step: `call(app)`."""
+    """One startup or shutdown step: `function` is what was passed, `call(app)` its awaitable form."""
 
+    function: Callable[..., Any]
     call: AsyncFunction
     place: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rescue:
-    """One `ON(status or exception class, function)`."""
+    """One `ON(status or exception class, function)`: `call` is the awaitable form of the function."""
 
     event: int | type[BaseException]
+    function: Callable[..., Any]
     call: AsyncFunction
     place: str
 
@@ -209,7 +212,8 @@ class Written:
     """All that one application was told; only the application itself adds to it.
 
     `claimed` has the place of each route, so that a second one at a place is refused when it is said. `stacks` has the
-    middleware that was made of `wraps`, for each place the application is mounted at.
+    middleware that was made of `wraps`, for each place the application is mounted at. `observers` have each function
+    shown to them when the application is compiled.
     """
 
     def __init__(self) -> None:
@@ -222,4 +226,5 @@ class Written:
         self.startup: list[Event] = []
         self.shutdown: list[Event] = []
         self.daemons: list[tuple[Callable[..., Any], float, str]] = []
+        self.observers: list[Observer] = []
         self.claimed: dict[tuple[object, ...], Route] = {}

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from heaven.callables import name_of, place_of
+from heaven.callables import name_of
 from heaven.declaring.registrations import METHODS, OTHER, SOCKET
+from heaven.declaring.steps import Step
 from heaven.errors import BadRequest, ValidationError
 from heaven.http.hosts import host_name, subdomain_of
 from heaven.http.queries import converted, parse_query
@@ -27,22 +28,6 @@ class Neighbour:
     route: str
     place: str
     why_not: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One function on the way, and the pattern it is for: WRAP, BEFORE, HANDLER or AFTER.
-
-    `place` is where it was written (`file:line`), for middleware where it was wrapped around the application.
-    """
-
-    kind: str
-    name: str
-    place: str
-    pattern: str
-
-    def __str__(self) -> str:
-        return f"{self.kind:7} {self.name}  ({self.pattern})  {self.place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +123,7 @@ def _explained(wiring: Wiring, asked: _Asked, subdomain: str | None, wraps: tupl
             steps=wraps,
         )
     refused = _refused(entry, asked.query)
-    handler = Step("HANDLER", name_of(entry.route.function), place_of(entry.route.function), entry.pattern.text)
+    handler = Step.of("HANDLER", entry.route.function, entry.pattern.text)
     return Explanation(
         method=asked.method,
         url=asked.url,
@@ -203,11 +188,7 @@ def _why(entry: Entry) -> str:
 
 
 def _hooks(hooks: tuple[Hook, ...], path: str, subdomain: str | None) -> list[Step]:
-    return [
-        Step(hook.when, name_of(hook.function), place_of(hook.function), hook.pattern.text)
-        for hook in hooks
-        if hook.runs_at(path, subdomain)
-    ]
+    return [Step.of(hook.when, hook.function, hook.pattern.text) for hook in hooks if hook.runs_at(path, subdomain)]
 
 
 def _neighbours(wiring: Wiring, tables: Tables, asked: _Asked, chosen: Entry | None) -> tuple[Neighbour, ...]:

@@ -82,9 +82,11 @@ class Lifespan:
                 else:
                     await self._start_app(each)
             self._start_watching()
-        except BaseException:
+        except BaseException as error:
+            self._app.startup_error = error
             await self.stop()
             raise
+        self._app.startup_error = None
 
     async def stop(self) -> list[BaseException]:
         """Undo everything that started, in reverse, and give back what failed on the way; every step runs."""

@@ -20,6 +20,7 @@ from heaven.declaring.registrations import (
     below,
     everything_below,
 )
+from heaven.declaring.steps import observed
 from heaven.errors import RegistrationError
 from heaven.messages.site import Site
 from heaven.routing.patterns import Pattern, parse_pattern
@@ -32,7 +33,11 @@ from heaven.serving.wiring import Entry, Island, Runnable, Tables, Wiring
 
 if TYPE_CHECKING:
     from heaven.app import App
+    from heaven.declaring.steps import Observer
     from heaven.types import ASGIApp, Receive, Scope, Send, Slashes
+
+
+Rescues: TypeAlias = "Mapping[int | type[BaseException], Rescue]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class Reach:
     prefix: str = ""
     subdomain: str | None = None
     hooks: tuple[tuple[Hook, ...], ...] = ()
-    rescues: tuple[Mapping[int | type[BaseException], Rescue], ...] = ()
+    rescues: tuple[Rescues, ...] = ()
+    observers: tuple[Observer, ...] = ()
     named: tuple[tuple[App, str], ...] = ()
     """The applications in whose `url_for` its routes are named, each with the names of the mounts on the way."""
 
@@ -55,17 +61,21 @@ class Reach:
 
     def enter(self, app: App) -> Reach:
         """The same place, with the hooks and error handlers of the application that is found there."""
-        hooks = tuple(
-            replace(hook, pattern=below(self.prefix, hook.pattern), subdomain=hook.subdomain or self.subdomain)
-            for hook in app.written.hooks
-        )
+        observers = (*self.observers, *(each for each in app.written.observers if each not in self.observers))
         return replace(
             self,
             app=app,
-            hooks=(*self.hooks, hooks),
-            rescues=(app.written.rescues, *self.rescues),
+            hooks=(*self.hooks, tuple(self._placed(hook, observers) for hook in app.written.hooks)),
+            rescues=(_observed(app.written.rescues, observers), *self.rescues),
+            observers=observers,
             named=(*self.named, (app, "")),
         )
+
+    def _placed(self, hook: Hook, observers: tuple[Observer, ...]) -> Hook:
+        """A hook as it is at this place, and as those who observe the application have it."""
+        pattern = below(self.prefix, hook.pattern)
+        call = observed(observers, hook.when, hook.function, pattern.text, hook.call)
+        return replace(hook, pattern=pattern, subdomain=hook.subdomain or self.subdomain, call=call)
 
     def down(self, mount: Mount) -> Reach:
         """The place of a mount."""
@@ -76,6 +86,16 @@ class Reach:
             subdomain=mount.subdomain or self.subdomain,
             named=tuple((app, name + step) for app, name in self.named),
         )
+
+
+def _observed(rescues: Rescues, observers: tuple[Observer, ...]) -> Rescues:
+    """Error handlers as those who observe their application have them."""
+    return {
+        event: replace(
+            rescue, call=observed(observers, "ON", rescue.function, getattr(event, "__name__", str(event)), rescue.call)
+        )
+        for event, rescue in rescues.items()
+    }
 
 
 Names: TypeAlias = "dict[App, dict[str, tuple[Pattern, Route]]]"
@@ -274,16 +294,17 @@ def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain:
     options = route.options
     site = _site(reach, pattern, options)
     recovery = Recovery(reach.rescues, debug=reach.root.options.debug)
+    call = observed(reach.observers, "HANDLER", route.function, pattern.text, route.call)
     calls = {"before": tuple(hook.call for hook in before), "after": tuple(hook.call for hook in after)}
     endpoint: Runnable
     if method == SOCKET:
         from heaven.serving.websocket_endpoint import SocketEndpoint  # loaded with the first WebSocket route
 
-        endpoint = SocketEndpoint(site, route.call, recovery=recovery, origins=options.origins, **calls)
+        endpoint = SocketEndpoint(site, call, recovery=recovery, origins=options.origins, **calls)
     else:
         endpoint = Endpoint(
             site,
-            route.call,
+            call,
             recovery=recovery,
             method=method,
             timeout=options.timeout,
