@@ -50,6 +50,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+def failures(records: list[logging.LogRecord]) -> list[BaseException | None]:
+    """The exceptions that were logged."""
+    return [record.exc_info[1] for record in records if record.exc_info is not None]
+
+
 def test_examples() -> None:
     """The examples in the docstrings run."""
     assert doctest.testmod(heaven.running.daemons).failed == 0
@@ -91,26 +96,25 @@ async def test_a_sync_function_runs_in_a_thread(clock: Clock) -> None:
 
 
 async def test_failures_are_reported_and_backed_off(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """Each failure is reported with its cause; the pause doubles up to a minute and starts anew after a success."""
+    """Each is logged with its traceback; the pause doubles up to a minute and starts anew after a success."""
     outcomes: list[Any] = [ZeroDivisionError(str(number)) for number in range(9)] + [None, ZeroDivisionError("again")]
     expected = [outcome for outcome in outcomes if outcome is not None]
-    reported: list[BackgroundError] = []
 
     async def work(app: Any) -> None:
         outcome = outcomes.pop(0)
         if outcome is not None:
             raise outcome
 
-    async def report(error: BackgroundError) -> None:
-        reported.append(error)
-
-    daemon = Daemon(work, every=7, app=APP, on_error=report)
+    daemon = Daemon(work, every=7, app=APP)
     daemon.start()
     await clock.rounds(10)
     await daemon.stop()
     assert clock.pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60, 7, 1]
-    assert [error.__cause__ for error in reported] == expected
-    assert {error.function for error in reported} == {work}
+    reported = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert failures(reported) == expected
+    assert {(record.name, record.getMessage()) for record in reported} == {
+        ("heaven.daemons", str(BackgroundError(work)))
+    }
     assert "failed, 9 in a row; the next call is in 60.0 s" in caplog.text
 
 
@@ -138,55 +142,17 @@ async def test_the_pause_after_a_failure_is_random(monkeypatch: pytest.MonkeyPat
     assert bounds == [(0.5, 1), (1, 2), (2, 4)]
 
 
-async def test_without_a_report_the_failure_is_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """A failure is never silent: it is logged on heaven.daemons with its traceback."""
-    error = ZeroDivisionError("nobody asked")
-
-    async def work(app: Any) -> None:
-        raise error
-
-    daemon = Daemon(work, every=7, app=APP)
-    daemon.start()
-    await clock.rounds(0)
-    await daemon.stop()
-    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert record.name == "heaven.daemons"
-    assert record.exc_info is not None
-    assert record.exc_info[1] is error
-
-
-async def test_a_failing_report_ends_nothing(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """When the report fails as well, that is logged, and the daemon goes on."""
-
-    async def work(app: Any) -> None:
-        raise ZeroDivisionError
-
-    async def report(error: BackgroundError) -> None:
-        raise KeyError("report")
-
-    daemon = Daemon(work, every=7, app=APP, on_error=report)
-    daemon.start()
-    await clock.rounds(1)
-    await daemon.stop()
-    assert clock.pauses == [1, 2]
-    assert "so did what should report it" in caplog.text
-
-
-async def test_a_cancellation_inside_the_function_is_a_failure(clock: Clock) -> None:
+async def test_a_cancellation_inside_the_function_is_a_failure(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """When something that the function waits for is cancelled, the daemon lives."""
-    reported: list[BaseException | None] = []
 
     async def work(app: Any) -> None:
         raise asyncio.CancelledError
 
-    async def report(error: BackgroundError) -> None:
-        reported.append(error.__cause__)
-
-    daemon = Daemon(work, every=7, app=APP, on_error=report)
+    daemon = Daemon(work, every=7, app=APP)
     daemon.start()
     await clock.rounds(1)
     await daemon.stop()
-    assert [type(error) for error in reported] == [asyncio.CancelledError, asyncio.CancelledError]
+    assert [type(error) for error in failures(caplog.records)] == [asyncio.CancelledError, asyncio.CancelledError]
 
 
 async def test_stop_cancels_and_waits() -> None:

@@ -7,12 +7,13 @@ import doctest
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType
 
 import pytest
 
 import heaven.running.monitor
-from heaven.running.monitor import Block, LoopMonitor
+from heaven.running.monitor import LoopMonitor
 
 THRESHOLD = 0.05
 
@@ -23,19 +24,35 @@ def describe(frame: FrameType) -> str | None:
     return route if isinstance(route, str) else None
 
 
-class Reports(list[Block]):
-    """What was reported, and a way to wait for it from the loop."""
+class Reports(logging.Handler):
+    """What was logged, and a way to wait from the loop until it is said to be free again."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.held: list[tuple[str, str]] = []
+        self.freed: list[tuple[str, float]] = []
         self.came = threading.Event()
 
-    def __call__(self, block: Block) -> None:
-        self.append(block)
-        self.came.set()
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.args, tuple) and "is held" in record.msg:
+            _, route, stack = record.args
+            self.held.append((str(route), str(stack)))
+        elif isinstance(record.args, tuple) and "is free" in record.msg:
+            route, seconds = record.args
+            self.freed.append((str(route), float(str(seconds))))
+            self.came.set()
 
     async def wait(self) -> None:
         assert await asyncio.to_thread(self.came.wait, 10)
+
+
+@pytest.fixture
+def reports() -> Iterator[Reports]:
+    """What the monitor reports while the test runs."""
+    handler = Reports()
+    heaven.running.monitor.log.addHandler(handler)
+    yield handler
+    heaven.running.monitor.log.removeHandler(handler)
 
 
 async def hold(seconds: float, route: str | None) -> None:
@@ -48,32 +65,31 @@ def test_examples() -> None:
     assert doctest.testmod(heaven.running.monitor).failed == 0
 
 
-async def test_a_held_loop_is_one_report(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_held_loop_is_one_report(reports: Reports, caplog: pytest.LogCaptureFixture) -> None:
     """A handler that sleeps is named once, with its route, its line and how long it took."""
-    reports = Reports()
-    monitor = LoopMonitor(THRESHOLD, describe, reports)
+    monitor = LoopMonitor(THRESHOLD, describe)
     monitor.start()
     await hold(0.5, "GET /slow")
     await reports.wait()
     monitor.stop()
     # A machine that is busy elsewhere may hold the loop as well, but not in this route.
-    (block,) = [block for block in reports if block.route == "GET /slow"]
-    assert "time.sleep(seconds)" in block.stack
-    assert block.seconds > 0.3
+    (stack,) = [stack for route, stack in reports.held if route == "GET /slow"]
+    (seconds,) = [seconds for route, seconds in reports.freed if route == "GET /slow"]
+    assert "time.sleep(seconds)" in stack
+    assert seconds > 0.3
     held, free = [record.getMessage() for record in caplog.records if "GET /slow" in record.getMessage()]
-    assert held == f"the event loop is held for more than 0.05 s by GET /slow\n{block.stack}"
-    assert free == f"the event loop is free again; GET /slow held it for {block.seconds:.3f} s"
+    assert held == f"the event loop is held for more than 0.05 s by GET /slow\n{stack}"
+    assert free == f"the event loop is free again; GET /slow held it for {seconds:.3f} s"
 
 
-async def test_a_free_loop_is_no_report(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_free_loop_is_no_report(reports: Reports, caplog: pytest.LogCaptureFixture) -> None:
     """A loop that runs, busy as it may be, yields nothing."""
-    reports = Reports()
-    monitor = LoopMonitor(10.0, describe, reports)
+    monitor = LoopMonitor(10.0, describe)
     monitor.start()
     for _ in range(100):
         await asyncio.sleep(0.001)
     monitor.stop()
-    assert reports == []
+    assert reports.held == []
     assert caplog.text == ""
 
 
@@ -90,7 +106,7 @@ async def test_a_free_loop_is_looked_at_again_and_again() -> None:
 
 
 async def test_what_serves_no_route_is_said_to(caplog: pytest.LogCaptureFixture) -> None:
-    """A block outside of any handler is reported without a route, and without a callback it is logged."""
+    """A block outside of any handler is reported without a route, and is logged all the same."""
     monitor = LoopMonitor(THRESHOLD, lambda frame: None)
     monitor.start()
     await hold(0.4, None)
@@ -100,15 +116,14 @@ async def test_what_serves_no_route_is_said_to(caplog: pytest.LogCaptureFixture)
     assert "the event loop is held for more than 0.05 s by something that serves no route" in caplog.text
 
 
-async def test_stopping_while_the_loop_is_held() -> None:
+async def test_stopping_while_the_loop_is_held(reports: Reports) -> None:
     """A monitor that is stopped in the middle of a block ends, and reports no duration that it doesn't know."""
-    reports = Reports()
-    monitor = LoopMonitor(THRESHOLD, describe, reports)
+    monitor = LoopMonitor(THRESHOLD, describe)
     monitor.start()
     await hold(0.4, "GET /slow")
     monitor.stop()
     await asyncio.sleep(0)
-    assert [block for block in reports if block.route is not None] == []
+    assert [route for route, _ in reports.freed if route == "GET /slow"] == []
     assert [thread.name for thread in threading.enumerate() if thread.name == "heaven-monitor"] == []
 
 
@@ -131,17 +146,16 @@ async def test_a_failing_description_ends_nothing(caplog: pytest.LogCaptureFixtu
     assert record.getMessage() == "the monitor could not describe what holds the event loop"
 
 
-async def test_it_can_be_started_again() -> None:
+async def test_it_can_be_started_again(reports: Reports) -> None:
     """An application may be started more than once."""
-    reports = Reports()
-    monitor = LoopMonitor(THRESHOLD, describe, reports)
+    monitor = LoopMonitor(THRESHOLD, describe)
     for _ in range(2):
         monitor.start()
         reports.came.clear()
         await hold(0.4, "GET /slow")
         await reports.wait()
         monitor.stop()
-    assert len(reports) >= 2
+    assert len(reports.freed) >= 2
 
 
 def test_stop_without_start() -> None:

@@ -309,14 +309,6 @@ async def test_it_ends_at_shutdown() -> None:
     assert silent.ended == ["CancelledError", "finally"]
 
 
-async def test_its_own_stopping_comes_first() -> None:
-    """A stream may be given something else to end by."""
-    wire, silent, stopping = Wire(), Silent("a"), Stopping()
-    stopping.set()
-    await deliver(wire, EventStream(silent.iterator, stopping=stopping))
-    assert wire.messages[-1] == {"type": "http.response.body", "body": b""}
-
-
 async def test_a_client_that_leaves_ends_it() -> None:
     """The iterator of a client that left is ended, and its `finally` runs."""
     wire, silent = Wire(), Silent("a")

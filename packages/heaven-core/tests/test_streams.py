@@ -13,7 +13,6 @@ import heaven.messages.streams
 from driver import http_scope, request
 from heaven import App
 from heaven.errors import ClientDisconnected, HeaderError
-from heaven.liveness import Stopping
 from heaven.messages.request import Request
 from heaven.messages.response import Response
 from heaven.messages.site import Site
@@ -270,16 +269,6 @@ async def test_a_request_that_streams_in_is_not_read_from() -> None:
 
     await deliver(wire, StreamBody(reading()), method="POST", streams=True)
     assert wire.body == [b"one", b"two", b""]
-
-
-@pytest.mark.parametrize("chunks", [(), (b"one",)])
-async def test_stopping_ends_it_cleanly(chunks: tuple[bytes, ...]) -> None:
-    """With `stopping` the stream ends at shutdown with its last message, even if nothing was sent before."""
-    wire, source, stopping = Wire(), Source(*chunks, then=wait_for_ever), Stopping()
-    asyncio.get_running_loop().call_soon(stopping.set)
-    await deliver(wire, StreamBody(source.iterator, stopping=stopping))
-    assert wire.body == [*chunks, b""]
-    assert source.ended == ["CancelledError", "finally"]
 
 
 async def test_an_iterator_without_aclose_is_taken() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote
 
 from heaven.bodies.disk import READ_FLAGS, OpenFile
-from heaven.bodies.paths import place_within, resolve_within
+from heaven.bodies.paths import place_within
 from heaven.errors import HeavenError, HTTPError, NotFound
 from heaven.http.conditional import evaluate, http_time, range_applies
 from heaven.http.filetypes import media_type_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from heaven.messages.response import Response
     from heaven.types import Send
 
-__all__ = ["BLOCK", "SMALL", "FileBody", "Found", "content_disposition", "look_up", "resolve_within"]
+__all__ = ["BLOCK", "SMALL", "FileBody", "Found", "content_disposition", "look_up"]
 
 BLOCK: Final = 256 * 1024
 """Bytes that are read and sent at a time."""

@@ -22,7 +22,6 @@ from heaven.messages.streams import (
 )
 
 if TYPE_CHECKING:
-    from heaven.liveness import Stopping
     from heaven.messages.request import Request
     from heaven.messages.response import Response
     from heaven.types import Send
@@ -101,7 +100,7 @@ class EventStream:
         ...     res.body = EventStream(ticks(), retry=3000)
     """
 
-    __slots__ = ("_events", "_ping", "_retry", "_stopping")
+    __slots__ = ("_events", "_ping", "_retry")
 
     def __init__(
         self,
@@ -109,14 +108,12 @@ class EventStream:
         *,
         ping: float = 15.0,
         retry: int | None = None,
-        stopping: Stopping | None = None,
     ) -> None:
         if not ping > 0:
             raise ValueError(f"an event stream got ping={ping!r}; give the seconds of silence it ends, above 0")
         self._events = iterated(iterator, "stream of events")
         self._ping = ping
         self._retry = b"" if retry is None else encode_event({"retry": retry})
-        self._stopping = stopping
 
     async def deliver(self, req: Request, res: Response, send: Send) -> None:
         """Send the response.
@@ -128,11 +125,10 @@ class EventStream:
         """
         res.headers.setdefault("cache-control", "no-store")
         res.headers.setdefault("x-accel-buffering", "no")  # nginx would hold events back
-        stopping = req.site.stopping if self._stopping is None else self._stopping
         try:
             await send_or_leave(send, start_of_stream(res, _CONTENT_TYPE))
             if not is_bodiless(req, res):
-                async with WhileConnected(watchable(req), stopping=stopping) as connected:
+                async with WhileConnected(watchable(req), stopping=req.site.stopping) as connected:
                     pings = _Pings(send, self._ping)
                     async with connected.beside(pings.run()):
                         await self._send_events(send, pings)

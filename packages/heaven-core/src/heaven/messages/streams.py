@@ -13,7 +13,6 @@ from heaven.liveness import WhileConnected
 from heaven.messages.head import BODILESS, fields, final_status
 
 if TYPE_CHECKING:
-    from heaven.liveness import Stopping
     from heaven.messages.request import Request
     from heaven.messages.response import Response
     from heaven.types import Message, Receive, Send
@@ -37,8 +36,6 @@ class StreamBody:
     Args:
         iterator: gives bytes, or str (sent as UTF-8); empty chunks are left out.
         media_type: the Content-Type, where no header says it; `application/octet-stream` without either.
-        stopping: ends the stream, cleanly, once the server begins to stop. Only for streams without an end of their
-            own: one that has an end would look complete without being so.
 
     Raises:
         TypeError: what was given is no async iterator.
@@ -52,14 +49,11 @@ class StreamBody:
         ...     res.body = StreamBody(rows(), "text/csv; charset=utf-8")
     """
 
-    __slots__ = ("_chunks", "_content_type", "_stopping")
+    __slots__ = ("_chunks", "_content_type")
 
-    def __init__(
-        self, iterator: AsyncIterable[bytes | str], media_type: str | None = None, stopping: Stopping | None = None
-    ) -> None:
+    def __init__(self, iterator: AsyncIterable[bytes | str], media_type: str | None = None) -> None:
         self._chunks = iterated(iterator, "stream")
         self._content_type = (b"content-type", field_value(media_type or "application/octet-stream", "content-type"))
-        self._stopping = stopping
 
     async def deliver(self, req: Request, res: Response, send: Send) -> None:
         """Send the response.
@@ -74,7 +68,7 @@ class StreamBody:
         try:
             start = start_of_stream(res, self._content_type, length=_declared_length(res))
             if not is_bodiless(req, res):
-                async with WhileConnected(watchable(req), stopping=self._stopping):
+                async with WhileConnected(watchable(req)):
                     async for chunk in self._chunks:
                         # PERF: one frame for everything that a chunk costs, and no call but the server's.
                         data = chunk if type(chunk) is bytes else _encoded(chunk)

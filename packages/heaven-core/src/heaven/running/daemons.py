@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from logging import Logger
 from typing import Any
 
@@ -23,16 +23,14 @@ MAX_BACKOFF = 60.0
 class Daemon:
     """Lives from startup to shutdown: calls `function(app)`, at once and then `every` so many seconds after it ended.
 
-    A failure is reported, and the next call comes after a random pause whose bounds double with every failure
-    in a row, from 1 to 60 seconds, so that many processes don't knock at a recovering server together. A sync
-    function runs in a thread; cancelling it ends the wait for the thread, not what runs there.
+    A failure is logged with its traceback on `heaven.daemons`, and the next call comes after a random pause whose
+    bounds double with every failure in a row, from 1 to 60 seconds, so that many processes don't knock at a recovering
+    server together. A sync function runs in a thread; cancelling it ends the wait for the thread, not what runs there.
 
     Args:
         function: what is to be done, sync or async.
         every: seconds between the end of one call and the start of the next.
         app: what the function is called with.
-        on_error: told of each failure with a BackgroundError whose `__cause__` is what was raised. Without it the
-            failure is logged with its traceback on `heaven.daemons`.
         grace: seconds that a function gets to end when it is stopped; then it is left behind with a warning.
 
     Raises:
@@ -50,7 +48,7 @@ class Daemon:
         sweeping the shop
     """
 
-    __slots__ = ("_app", "_every", "_function", "_grace", "_is_async", "_on_error", "_task")
+    __slots__ = ("_app", "_every", "_function", "_grace", "_is_async", "_task")
 
     def __init__(
         self,
@@ -58,7 +56,6 @@ class Daemon:
         *,
         every: float,
         app: Any,
-        on_error: Callable[[BackgroundError], Awaitable[object]] | None = None,
         grace: float = 5.0,
     ) -> None:
         if not every > 0:
@@ -66,7 +63,6 @@ class Daemon:
         self._function = function
         self._every = every
         self._app = app
-        self._on_error = on_error
         self._grace = grace
         self._is_async = is_async(function)
         self._task: asyncio.Task[None] | None = None
@@ -98,7 +94,7 @@ class Daemon:
                 most = min(MAX_BACKOFF, 2.0 ** min(failures - 1, 10))
                 pause = random.uniform(most / 2, most)  # noqa: S311
                 log.warning("%r failed, %d in a row; the next call is in %.1f s", self, failures, pause)
-                await self._report(failure)
+                log.error("%s", BackgroundError(self._function), exc_info=failure)
             await asyncio.sleep(pause)
 
     async def _failure(self) -> BaseException | None:
@@ -120,17 +116,6 @@ class Daemon:
         result = await asyncio.to_thread(self._function, self._app)
         if inspect.isawaitable(result):  # a lambda may hand back the coroutine of the async function it calls
             await result
-
-    async def _report(self, error: BaseException) -> None:
-        failure = BackgroundError(self._function)
-        failure.__cause__ = error
-        if self._on_error is None:
-            log.error("%s", failure, exc_info=error)
-            return
-        try:
-            await self._on_error(failure)
-        except Exception:
-            log.exception("%r failed, and so did what should report it", self)
 
     def __repr__(self) -> str:
         """What it calls, and how often."""

@@ -8,7 +8,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 from types import FrameType
 from typing import TypeAlias
@@ -21,50 +20,41 @@ STACK_DEPTH = 20
 """How many frames of the stack are shown, counted from the one that holds the loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The event loop was held: by which route, where in the code, and for how long.
-
-    `route` is None where no frame belongs to one. `stack` is the text of the stack, the innermost frame last.
-    """
-
-    route: str | None
-    stack: str
-    seconds: float
-
-
 class LoopMonitor:
     """Lives from startup to shutdown: reports whatever holds the event loop for longer than `threshold` seconds.
 
-    The loop moves a clock's hand four times per threshold, and a thread looks at it; a request costs nothing. What is
-    held by C code that keeps the interpreter's lock is seen as soon as that returns.
+    It is logged on `heaven.monitor` when it is found, with its stack, and when the loop is free again. The loop moves a
+    clock's hand four times per threshold, and a thread looks at it; a request costs nothing. What is held by C code
+    that keeps the interpreter's lock is seen as soon as that returns.
 
     Args:
         threshold: seconds; whatever holds the loop for 1.25 times as long is found for certain.
         describe: names the route that a frame of the loop's thread serves, or gives None.
-        on_block: called with each Block once the loop is free again, in the monitor's thread.
 
     Example:
         >>> import time
         >>> async def main() -> None:
-        ...     monitor = LoopMonitor(0.05, lambda frame: frame.f_locals.get("route"), lambda block: print(block.route))
+        ...     monitor = LoopMonitor(0.05, lambda frame: frame.f_locals.get("route"))
         ...     monitor.start()
         ...     await hold("GET /report")
         ...     await asyncio.sleep(0.1)
         ...     monitor.stop()
         >>> async def hold(route: str) -> None:
         ...     time.sleep(0.3)
-        >>> logging.disable()
+        >>> class Printed(logging.Handler):
+        ...     def emit(self, record: logging.LogRecord) -> None:
+        ...         print(record.msg[:22], record.args[-2])
+        >>> log.addHandler(handler := Printed()); log.propagate = False
         >>> asyncio.run(main())
-        GET /report
-        >>> logging.disable(logging.NOTSET)
+        the event loop is held GET /report
+        the event loop is free GET /report
+        >>> log.removeHandler(handler); log.propagate = True
     """
 
-    def __init__(self, threshold: float, describe: Describe, on_block: Callable[[Block], object] | None = None) -> None:
+    def __init__(self, threshold: float, describe: Describe) -> None:
         self._threshold = threshold
         self._interval = threshold / 4
         self._describe = describe
-        self._on_block = on_block
         self._due = 0.0
         self._lag = 0.0
         self._ident = 0
@@ -112,17 +102,14 @@ class LoopMonitor:
     def _observe(self, due: float) -> None:
         """Say what holds the loop, wait until it is free, and say for how long that was."""
         frame = sys._current_frames()[self._ident]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        route = self._route(frame)
+        what = self._route(frame) or "something that serves no route"
         stack = "".join(traceback.format_stack(frame, limit=STACK_DEPTH))
         del frame  # it would keep the handler's variables alive for as long as the thread waits
-        what = route or "something that serves no route"
         log.warning("the event loop is held for more than %g s by %s\n%s", self._threshold, what, stack)
         while self._due == due:
             if self._stopped.wait(self._interval):
                 return
         log.warning("the event loop is free again; %s held it for %.3f s", what, self._lag)
-        if self._on_block is not None:
-            self._on_block(Block(route, stack, self._lag))
 
     def _route(self, innermost: FrameType) -> str | None:
         frame: FrameType | None = innermost
