@@ -153,10 +153,14 @@ def place_of(function: object) -> str:
     return f"{code.co_filename}:{code.co_firstlineno}" if code else name_of(function)
 
 
-def said_at() -> str:
-    """Where the application's code is that called into Heaven just now, `file:line`."""
+def said_at(*folders: str) -> str:
+    """Where the application's code is that called into Heaven just now, `file:line`.
+
+    Args:
+        *folders: what is in these is not the application's code either; with a separator at the end.
+    """
     frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, *folders)):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 

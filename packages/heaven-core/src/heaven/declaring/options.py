@@ -55,11 +55,8 @@ def checked_app_options(
             f"App at {place} got domain={domain!r}; give a name such as 'shop.co.uk', without scheme and port"
         )
     checked_limit("monitor", monitor, "App", place)
-    if lifespan is not None and not _makes_a_context(lifespan):
-        raise RegistrationError(
-            f"App at {place} got lifespan={lifespan!r}; give a function that takes the app, "
-            "decorated with contextlib.asynccontextmanager"
-        )
+    if lifespan is not None:
+        check_lifespan(lifespan, "App", place)
     for option, value in (("hosts", hosts), ("trusted_proxies", trusted_proxies)):
         if isinstance(value, str):
             raise RegistrationError(f"App at {place} got {option}={value!r}; give a list, as in [{value!r}]")
@@ -74,6 +71,14 @@ def checked_app_options(
     )
 
 
-def _makes_a_context(function: object) -> bool:
-    """Whether it may be an async context manager function; an undecorated generator function is none yet."""
-    return callable(function) and not inspect.isasyncgenfunction(function)
+def check_lifespan(lifespan: object, role: str, place: str) -> None:
+    """Refuse what is no async context manager function; an undecorated generator function is none yet.
+
+    Raises:
+        RegistrationError: it is none.
+    """
+    if not callable(lifespan) or inspect.isasyncgenfunction(lifespan):
+        raise RegistrationError(
+            f"{role} at {place} got lifespan={lifespan!r}; give a function that takes the app, "
+            "decorated with contextlib.asynccontextmanager"
+        )
