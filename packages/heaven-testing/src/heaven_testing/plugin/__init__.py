@@ -7,31 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from heaven_testing.plugin.fixtures import app, client, route_snapshot, sync_client
-from heaven_testing.plugin.loops import client_on_anyio, clients_on_asyncio
-from heaven_testing.plugin.real_servers import (
-    live_server,
-    mysql_server,
-    pytest_runtest_teardown,
-    redis_server,
-    toxic,
-)
-
-# pytest finds the fixtures and hooks by these names.
-__all__ = [
-    "app",
-    "client",
-    "client_on_anyio",
-    "live_server",
-    "mysql_server",
-    "pytest_addoption",
-    "pytest_configure",
-    "pytest_runtest_teardown",
-    "redis_server",
-    "route_snapshot",
-    "sync_client",
-    "toxic",
-]
+from heaven_testing.plugin import fixtures, loops, real_servers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,8 +30,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and the fixtures that pytest-asyncio runs, where it is active."""
+    """Register the marker, and the fixtures.
+
+    They come after those of the other plugins that are installed, and so before them where two have the same name:
+    `app` and `client` are Heaven's, whatever else is there, unless a conftest or a test module has its own.
+    """
     config.addinivalue_line("markers", "heaven(**options): what the Client of `client` and `sync_client` is made with.")
+    plugins = {"fixtures": fixtures, "servers": real_servers, "anyio": loops}
     asyncio_plugin = config.pluginmanager.get_plugin("asyncio")
     if asyncio_plugin is not None:
-        config.pluginmanager.register(clients_on_asyncio(asyncio_plugin.fixture), "heaven-asyncio")
+        plugins["asyncio"] = loops.clients_on_asyncio(asyncio_plugin.fixture)
+    for name, plugin in plugins.items():
+        config.pluginmanager.register(plugin, f"heaven-{name}")
