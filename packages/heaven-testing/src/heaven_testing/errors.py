@@ -56,7 +56,9 @@ class LeakError(HeavenError):
 
     def __init__(self, leaks: Sequence[str]) -> None:
         listed = "".join(f"\n  - {leak}" for leak in leaks)
-        super().__init__(f"the application left something behind:{listed}\nIf it is meant to, leave it out of `leaks=`.")
+        super().__init__(
+            f"the application left something behind:{listed}\nIf it is meant to, leave it out of `leaks=`."
+        )
         self.leaks: tuple[str, ...] = tuple(leaks)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from httpx import (
-    USE_CLIENT_DEFAULT,
     URL,
+    USE_CLIENT_DEFAULT,
     AsyncBaseTransport,
     AsyncByteStream,
     AsyncClient,
@@ -12,6 +12,7 @@ from httpx import (
     ByteStream,
     Client,
     ConnectError,
+    Cookies,
     Headers,
     ReadTimeout,
     RemoteProtocolError,
@@ -32,6 +33,7 @@ __all__ = [
     "ByteStream",
     "Client",
     "ConnectError",
+    "Cookies",
     "Headers",
     "ReadTimeout",
     "RemoteProtocolError",

@@ -1,0 +1,115 @@
+"""What requests and WebSockets have in common: the application is called once for each, and how that ends is noted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from heaven_testing.errors import ConformanceError
+
+if TYPE_CHECKING:
+    from heaven.types import ASGIApp, Message, Scope
+    from heaven_testing.conformance import Checker
+    from heaven_testing.tracing import Trace
+
+
+class ClientGone(OSError):
+    """What `send` raises after the client left, under servers that raise (ASGI HTTP, Disconnected Client)."""
+
+
+class Connection:
+    """Lives with one call of the application.
+
+    Args:
+        scope: what the application is told.
+        checker: what holds every message against the specification.
+        trace: where it is noted what ran of the application, None where it is not Heaven's.
+        raises: `send` raises once the client left; it is quiet otherwise.
+    """
+
+    __slots__ = ("_checker", "_raises", "error", "over", "reported", "scope", "task", "trace", "violation")
+
+    def __init__(self, scope: Scope, checker: Checker, trace: Trace | None, *, raises: bool = False) -> None:
+        self.scope: Scope = scope
+        self.trace: Trace | None = trace
+        self.task: asyncio.Task[None] | None = None
+        self.over: bool = False
+        """Whether the application has returned."""
+        self.error: BaseException | None = None
+        """What the application raised."""
+        self.violation: ConformanceError | None = None
+        self.reported: bool = False
+        """Whether somebody was told of the error or the violation."""
+        self._checker = checker
+        self._raises = raises
+
+    @property
+    def name(self) -> str:
+        """How a message calls it: `GET /orders`."""
+        return f"{self.scope.get('method', 'WEBSOCKET')} {self.scope['path']}"
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has left before the application was done with it."""
+        raise NotImplementedError
+
+    async def run(self, app: ASGIApp) -> None:
+        """Call the application, and note how that ends."""
+        try:
+            await app(self.scope, self.receive, self.send)
+            if not self.gone:
+                self._checker.returned()
+        except ConformanceError as error:
+            self.violation = self.violation or error
+        except BaseException as error:
+            self.error = error
+            if isinstance(error, (KeyboardInterrupt, SystemExit, asyncio.CancelledError)):
+                raise
+        finally:
+            self.over = True
+            self.wake()
+
+    async def receive(self) -> Message:
+        """The next message for the application."""
+        raise NotImplementedError
+
+    async def send(self, message: Message) -> None:
+        """Take a message of the application."""
+        raise NotImplementedError
+
+    def wake(self) -> None:
+        """Have everyone who waits look again."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """The client closes the connection, without a word."""
+        raise NotImplementedError
+
+    def failure_for(self, *, raised: bool) -> BaseException | None:
+        """What the test has to be told of, once.
+
+        Args:
+            raised: whether that is also what the application raised; a violation of the specification it always is.
+        """
+        failure = self.violation or (self.error if raised else None)
+        if failure is None or self.reported:
+            return None
+        self.reported = True
+        return failure
+
+    def _check_sent(self, message: Message) -> bool:
+        """Hold a message of the application against the specification.
+
+        Returns:
+            Whether it counts: what follows a violation means nothing.
+
+        Raises:
+            ConformanceError: it breaks a rule.
+        """
+        try:
+            self._checker.sent(message)
+        except ConformanceError as error:
+            self.violation = error
+            self.wake()
+            raise
+        return self.violation is None

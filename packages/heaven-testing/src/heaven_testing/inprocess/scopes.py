@@ -1,0 +1,93 @@
+"""What a server tells the application of a connection: the ASGI scope, with the keys and values uvicorn gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from heaven.types import Scope
+    from heaven_testing.library import Request
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+SOCKET_SCHEMES = {"http": "ws", "https": "wss"}
+EXTENSIONS = frozenset(
+    ("http.response.pathsend", "http.response.trailers", "http.response.early_hint", "http.response.debug")
+)
+"""The extensions of HTTP that can be offered to the application; WebSockets always have denial responses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What the server says of itself and of who connects, the same for every connection of a client.
+
+    Args:
+        client: address and port of the client; None for a client that has none, as behind a UNIX socket.
+        root_path: where the application is mounted; it goes before every path (ASGI HTTP, Connection Scope).
+        http_version: "1.0", "1.1", "2" or "3".
+        extensions: what the server offers beyond HTTP itself; see `EXTENSIONS`.
+
+    Raises:
+        ValueError: one of them can't be.
+    """
+
+    client: tuple[str, int] | None = ("127.0.0.1", 50000)
+    root_path: str = ""
+    http_version: str = "1.1"
+    extensions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+
+    def __post_init__(self) -> None:
+        if self.http_version not in ("1.0", "1.1", "2", "3"):
+            raise ValueError(f'http_version={self.http_version!r}; give "1.0", "1.1", "2" or "3"')
+        if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
+            raise ValueError(f"root_path={self.root_path!r}; it begins with a slash and ends without, as in '/shop'")
+        unknown = sorted(set(self.extensions) - EXTENSIONS)
+        if unknown:
+            raise ValueError(f"extensions={unknown!r} can't be offered; there are {', '.join(sorted(EXTENSIONS))}")
+
+
+def http_scope(request: Request, peer: Peer, state: Mapping[str, Any]) -> Scope:
+    """The scope of a request (ASGI HTTP, Connection Scope).
+
+    Args:
+        request: what the client sends.
+        peer: what holds for every connection.
+        state: what the application left in the lifespan's state; requests get a shallow copy.
+    """
+    scope = _scope("http", "2.3", request, peer, state)
+    scope["method"] = request.method
+    if peer.extensions:
+        scope["extensions"] = {name: dict(value) for name, value in peer.extensions.items()}
+    return scope
+
+
+def socket_scope(request: Request, peer: Peer, state: Mapping[str, Any], subprotocols: Sequence[str]) -> Scope:
+    """The scope of a WebSocket's handshake (ASGI WebSocket, Connection Scope); arguments as for `http_scope`."""
+    scope = _scope("websocket", "2.4", request, peer, state)
+    scope["scheme"] = SOCKET_SCHEMES.get(scope["scheme"], scope["scheme"])
+    scope["subprotocols"] = [*subprotocols]
+    scope["extensions"] = {"websocket.http.response": {}}
+    return scope
+
+
+def _scope(kind: str, spec_version: str, request: Request, peer: Peer, state: Mapping[str, Any]) -> dict[str, Any]:
+    url = request.url
+    raw_path, _, query = url.raw_path.partition(b"?")
+    path = raw_path.decode("ascii")
+    root = peer.root_path
+    return {
+        "type": kind,
+        "asgi": {"version": "3.0", "spec_version": spec_version},
+        "http_version": peer.http_version,
+        "server": (url.host, url.port or DEFAULT_PORTS.get(url.scheme)),
+        "client": peer.client,
+        "scheme": url.scheme,
+        "root_path": root,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "state": dict(state),
+        "path": root + (unquote(path) if "%" in path else path),
+        "raw_path": root.encode() + raw_path if root else raw_path,
+        "query_string": query,
+    }

@@ -1,0 +1,86 @@
+"""Where a task waits, in words: what a message about a hang has to say."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import linecache
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from types import AsyncGeneratorType, FrameType
+from typing import Any, cast
+
+import heaven
+
+_OURS = (str(Path(__file__).parents[1]), str(Path(heaven.__file__).parent))
+_STANDARD = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
+_INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+
+
+def where(task: asyncio.Task[Any]) -> str:
+    """Where a task waits: the innermost line of the application's own code, and what it called there.
+
+    Args:
+        task: one that is not the running one.
+
+    Example:
+        >>> async def forever() -> None:
+        ...     await asyncio.Event().wait()
+        >>> async def look() -> str:
+        ...     task = asyncio.create_task(forever())
+        ...     await asyncio.sleep(0)
+        ...     told = where(task)
+        ...     task.cancel()
+        ...     return told
+        >>> asyncio.run(look())  # doctest: +ELLIPSIS
+        'waits in forever at ...'
+    """
+    if task.done():
+        return "has ended"
+    frames = list(_frames(task.get_coro()))
+    theirs = [frame for frame in frames if not _is_in(frame, (*_OURS, *_STANDARD, *_INSTALLED))]
+    own = theirs or [frame for frame in frames if not _is_in(frame, (_OURS[0], *_STANDARD))] or frames
+    if not own:
+        return "waits, and does not tell where"
+    place = _told(own[-1])
+    inner = next((frame for frame in reversed(frames) if frame is not own[-1] and _is_in(frame, _OURS[:1])), None)
+    message = _AT_THE_SERVER.get(inner.f_code.co_name) if inner is not None else None
+    return f"waits in {place}" + (f", for {message}" if message else "")
+
+
+_AT_THE_SERVER = {
+    "receive": "the next message of the client",
+    "send": "the client to read what was sent",
+}
+"""What the application waits for when it stands in one of the server's functions."""
+
+
+def _frames(awaited: Any) -> Iterator[FrameType]:
+    """The frames of a coroutine and of what it awaits, the innermost last."""
+    while awaited is not None:
+        frame, awaited = _step(awaited)
+        if frame is not None:
+            yield frame
+
+
+def _step(awaited: Any) -> tuple[FrameType | None, Any]:
+    """The frame of something that is awaited, and what it awaits itself."""
+    for attributes in (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await")):
+        if hasattr(awaited, attributes[0]):
+            return getattr(awaited, attributes[0]), getattr(awaited, attributes[1])
+    if isinstance(awaited, asyncio.Task):
+        return None, cast("asyncio.Task[Any]", awaited).get_coro()
+    # `async for` awaits an object that does not show its generator; what it refers to does.
+    return None, next((each for each in gc.get_referents(awaited) if isinstance(each, AsyncGeneratorType)), None)
+
+
+def _is_in(frame: FrameType, folders: tuple[str, ...]) -> bool:
+    name = frame.f_code.co_filename
+    return name.startswith("<frozen") or any(name.startswith(folder) for folder in folders)
+
+
+def _told(frame: FrameType) -> str:
+    name, line = frame.f_code.co_filename, frame.f_lineno
+    code = linecache.getline(name, line).strip()
+    return f"{frame.f_code.co_name} at {name}:{line}" + (f" ({code})" if code else "")
