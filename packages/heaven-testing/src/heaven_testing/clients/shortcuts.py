@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from heaven_testing.library import URL, Cookies, Request, Response
 
@@ -44,7 +44,7 @@ class Shortcuts:
         PERF: a URL that was asked for before is not parsed and joined again: -15% on a hello.
         """
         this: Any = self
-        build: Callable[..., Request] = super().build_request  # type: ignore[misc]
+        build = cast("Callable[..., Request]", super().build_request)  # type: ignore[misc]
         if isinstance(url, URL) or this.params:
             return build(method, url, **options)
         base: URL = this.base_url
@@ -53,7 +53,7 @@ class Shortcuts:
             self._urls.clear()
         known = self._urls.get(url)
         if known is None:
-            known = URL(build("GET", url).url)
+            known = build("GET", url).url
             if len(self._urls) < REMEMBERED:
                 self._urls[url] = known
         return build(method, known, **options)

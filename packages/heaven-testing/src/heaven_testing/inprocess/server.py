@@ -282,6 +282,6 @@ class InProcessServer:
 def _task(work: Coroutine[Any, Any, None], context: contextvars.Context) -> asyncio.Task[None]:
     loop = asyncio.get_running_loop()
     if sys.version_info >= (3, 12):
-        # PERF: what needs not wait is done at once: -10% on a hello, against a task that waits for the loop's next turn.
+        # PERF: what needs not wait is done at once: -10% on a hello, against a task that waits for its turn.
         return asyncio.Task(work, loop=loop, context=context, eager_start=True)
     return loop.create_task(work, context=context)

@@ -8,8 +8,8 @@ import linecache
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from types import AsyncGeneratorType, FrameType
-from typing import Any, cast
+from types import FrameType
+from typing import Any
 
 import heaven
 
@@ -70,9 +70,10 @@ def _step(awaited: Any) -> tuple[FrameType | None, Any]:
         if hasattr(awaited, attributes[0]):
             return getattr(awaited, attributes[0]), getattr(awaited, attributes[1])
     if isinstance(awaited, asyncio.Task):
-        return None, cast("asyncio.Task[Any]", awaited).get_coro()
+        return None, awaited.get_coro()  # pyright: ignore[reportUnknownMemberType]
     # `async for` awaits an object that does not show its generator; what it refers to does.
-    return None, next((each for each in gc.get_referents(awaited) if isinstance(each, AsyncGeneratorType)), None)
+    referents: list[Any] = gc.get_referents(awaited)
+    return None, next((each for each in referents if hasattr(each, "ag_frame")), None)
 
 
 def _is_in(frame: FrameType, folders: tuple[str, ...]) -> bool:
