@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from heaven_testing.library import LocalProtocolError
+
 if TYPE_CHECKING:
-    from heaven.types import Scope
+    from heaven.types import RawHeaders, Scope
     from heaven_testing.library import Request
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -17,6 +20,14 @@ EXTENSIONS = frozenset(
     ("http.response.pathsend", "http.response.trailers", "http.response.early_hint", "http.response.debug")
 )
 """The extensions of HTTP that can be offered to the application; WebSockets always have denial responses."""
+
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NAME = re.compile(_TOKEN.pattern.encode())
+_VALUE = re.compile(rb"(?:[\x21-\xff](?:[\t \x21-\xff]*[\x21-\xff])?)?")
+_SENDABLE: set[tuple[bytes, bytes]] = set()
+"""Header fields that were found good. PERF: most tests send the same ones again and again."""
+_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,12 @@ def http_scope(request: Request, peer: Peer, state: Mapping[str, Any]) -> Scope:
         request: what the client sends.
         peer: what holds for every connection.
         state: what the application left in the lifespan's state; requests get a shallow copy.
+
+    Raises:
+        LocalProtocolError: the method or a header field can't be sent, so no server would hand it over.
     """
+    if _TOKEN.fullmatch(request.method) is None:
+        raise LocalProtocolError(f"the method {request.method!r} can't be sent: it is no token (RFC 9110 9.1)")
     scope = _scope("http", "2.3", request, peer, state)
     scope["method"] = request.method
     if peer.extensions:
@@ -85,9 +101,29 @@ def _scope(kind: str, spec_version: str, request: Request, peer: Peer, state: Ma
         "client": peer.client,
         "scheme": url.scheme,
         "root_path": root,
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "headers": _fields(request),
         "state": dict(state),
         "path": root + (unquote(path) if "%" in path else path),
         "raw_path": root.encode() + raw_path if root else raw_path,
         "query_string": query,
     }
+
+
+def _fields(request: Request) -> RawHeaders:
+    """The header fields as a server hands them over, names in lower case (RFC 9110 5.1, 5.5).
+
+    Raises:
+        LocalProtocolError: one of them can't be sent.
+    """
+    fields = [(name.lower(), value) for name, value in request.headers.raw]
+    for field_ in fields:
+        if field_ not in _SENDABLE:
+            name, value = field_
+            if _NAME.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
+                raise LocalProtocolError(
+                    f"the header field {name!r}: {value!r} can't be sent: a name is a token, and a value has no control "
+                    "characters and no blanks at its ends (RFC 9110 5)"
+                )
+            if len(_SENDABLE) < _REMEMBERED:
+                _SENDABLE.add(field_)
+    return fields

@@ -70,7 +70,8 @@ def _step(awaited: Any) -> tuple[FrameType | None, Any]:
         if hasattr(awaited, attributes[0]):
             return getattr(awaited, attributes[0]), getattr(awaited, attributes[1])
     if isinstance(awaited, asyncio.Task):
-        return None, awaited.get_coro()  # pyright: ignore[reportUnknownMemberType]
+        coroutine: Any = awaited.get_coro()  # pyright: ignore[reportUnknownMemberType]
+        return None, coroutine
     # `async for` awaits an object that does not show its generator; what it refers to does.
     referents: list[Any] = gc.get_referents(awaited)
     return None, next((each for each in referents if hasattr(each, "ag_frame")), None)
