@@ -121,8 +121,8 @@ def _fields(request: Request) -> RawHeaders:
             name, value = field_
             if _NAME.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
                 raise LocalProtocolError(
-                    f"the header field {name!r}: {value!r} can't be sent: a name is a token, and a value has no control "
-                    "characters and no blanks at its ends (RFC 9110 5)"
+                    f"the header field {name!r}: {value!r} can't be sent: a name is a token, and a value has no "
+                    "control characters and no blanks at its ends (RFC 9110 5)"
                 )
             if len(_SENDABLE) < _REMEMBERED:
                 _SENDABLE.add(field_)

@@ -9,7 +9,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import heaven
 
@@ -70,8 +70,7 @@ def _step(awaited: Any) -> tuple[FrameType | None, Any]:
         if hasattr(awaited, attributes[0]):
             return getattr(awaited, attributes[0]), getattr(awaited, attributes[1])
     if isinstance(awaited, asyncio.Task):
-        coroutine: Any = awaited.get_coro()  # pyright: ignore[reportUnknownMemberType]
-        return None, coroutine
+        return None, cast("Any", awaited).get_coro()
     # `async for` awaits an object that does not show its generator; what it refers to does.
     referents: list[Any] = gc.get_referents(awaited)
     return None, next((each for each in referents if hasattr(each, "ag_frame")), None)
