@@ -14,7 +14,8 @@ import json
 from time import process_time
 from typing import Any
 
-from benchmarks.scenarios import HEADERS, Scenario
+from benchmarks.scenarios import Scenario
+from benchmarks.scope import http_scope
 from benchmarks.workload import CHUNK, MESSAGES, TALLY
 
 
@@ -88,27 +89,13 @@ class Conversation:
 
 def template(scenario: Scenario, state: dict[str, Any]) -> dict[str, Any]:
     """The scope that uvicorn would build for a scenario."""
-    headers = list(HEADERS)
+    more: list[tuple[bytes, bytes]] = []
     if scenario.body:
-        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(scenario.body))]
-    scope: dict[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "server": ("127.0.0.1", 8000),
-        "client": ("127.0.0.1", 53210),
-        "scheme": "http",
-        "root_path": "",
-        "headers": headers,
-        "state": state,
-        "method": scenario.method,
-        "path": scenario.path,
-        "raw_path": scenario.path.encode(),
-        "query_string": b"",
-    }
+        more = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(scenario.body))]
+    scope = http_scope(scenario.method, scenario.path, state, *more)
     if scenario.messages:
-        headers += [(b"upgrade", b"websocket"), (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ==")]
-        headers += [(b"sec-websocket-version", b"13")]
+        scope["headers"] += [(b"upgrade", b"websocket"), (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ==")]
+        scope["headers"] += [(b"sec-websocket-version", b"13")]
         extensions: dict[str, Any] = {"websocket.http.response": {}}
         scope |= {"type": "websocket", "scheme": "ws", "subprotocols": [], "extensions": extensions}
         scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}

@@ -12,29 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.console import progress, trouble
+from benchmarks.scenarios import FLOOR, OURS, PEERS
 
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parent
-CORE = REPOSITORY / "packages" / "heaven-core"
+OF_THIS_REPOSITORY = tuple(REPOSITORY / "packages" / name for name in ("heaven-core", "heaven-testing"))
 REQUIREMENTS = (
-    "starlette",
-    "fastapi",
-    "litestar",
-    "falcon",
-    "blacksheep",
-    "muffin",
-    "sanic",
-    "quart",
+    *(peer for peer in PEERS if peer not in (FLOOR, OURS)),
     "orjson",
     "msgspec",
     "python-multipart",
     "uvicorn",
     "uvloop",
     "httptools",
+    "httpx",
+    "httpx2",
+    "psutil",
+    "pytest",
     "matplotlib",
     "hatchling",
 )
-"""Peers, what they need to be at their fastest, the server, the plot, and what builds heaven-core."""
+"""Peers, what they need to be at their fastest, the server, what test clients need, the plot, what builds Heaven."""
 
 
 class Environment:
@@ -49,7 +47,7 @@ class Environment:
         self.python = folder / "bin" / "python"
 
     def prepare(self, *, upgrade: bool = True) -> None:
-        """Make the environment, bring every peer to its newest version, install heaven-core from this repository.
+        """Make the environment, bring every peer to its newest version, install Heaven from this repository.
 
         Args:
             upgrade: Whether to look for newer versions when the environment is there already.
@@ -58,16 +56,18 @@ class Environment:
         if fresh:
             progress(f"making {self.folder}")
             venv.create(self.folder, with_pip=True)
-        if fresh or upgrade:
-            progress("installing the newest versions of the peers")
-            done = self.pip("install", "--upgrade", *REQUIREMENTS)
-            if done.returncode and fresh:
-                raise SystemExit(f"The peers could not be installed:\n{done.stderr}")
-            if done.returncode:
-                trouble(f"No newer versions could be looked up, those installed are used:\n{done.stderr.strip()}")
-        done = self.pip("install", "--no-build-isolation", "--no-deps", "--force-reinstall", str(CORE))
+        newest = fresh or upgrade
+        progress("installing the newest versions of the peers" if newest else "installing what is missing")
+        done = self.pip("install", *(["--upgrade"] if newest else []), *REQUIREMENTS)
+        if done.returncode and fresh:
+            raise SystemExit(f"The peers could not be installed:\n{done.stderr}")
         if done.returncode:
-            trouble(f"heaven-core could not be installed:\n{done.stderr.strip()}")
+            trouble(f"Nothing could be looked up, what is installed is used:\n{done.stderr.strip()}")
+        done = self.pip(
+            "install", "--no-build-isolation", "--no-deps", "--force-reinstall", *map(str, OF_THIS_REPOSITORY)
+        )
+        if done.returncode:
+            trouble(f"Heaven could not be installed from this repository:\n{done.stderr.strip()}")
 
     def pip(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run pip in the environment."""

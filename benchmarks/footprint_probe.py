@@ -59,6 +59,8 @@ async def request(app: object, answer: list[dict[str, object]]) -> None:
     """`GET /` with the scope of a server."""
     import asyncio
 
+    from benchmarks.scope import http_scope
+
     done = asyncio.Event()
     first = [True]
 
@@ -73,22 +75,7 @@ async def request(app: object, answer: list[dict[str, object]]) -> None:
         if message["type"] == "http.response.body" and not message.get("more_body"):
             done.set()
 
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "server": ("127.0.0.1", 8000),
-        "client": ("127.0.0.1", 53210),
-        "scheme": "http",
-        "root_path": "",
-        "headers": [(b"host", b"shop.test"), (b"accept", b"*/*")],
-        "state": {},
-        "method": "GET",
-        "path": "/",
-        "raw_path": b"/",
-        "query_string": b"",
-    }
-    await app(scope, receive, send)  # type: ignore[operator]
+    await app(http_scope("GET", "/", {}), receive, send)  # type: ignore[operator]
 
 
 if __name__ == "__main__":

@@ -13,16 +13,6 @@ ORDER_BODY = (
     b'{"sku":"spoon-silver","quantity":6,"price":31.0}]}'
 )
 
-HEADERS = [
-    (b"host", b"api.shop.test:8000"),
-    (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
-    (b"accept", b"application/json, text/plain;q=0.9, */*;q=0.5"),
-    (b"accept-language", b"en-US,en;q=0.5"),
-    (b"accept-encoding", b"gzip, deflate, br, zstd"),
-    (b"connection", b"keep-alive"),
-]
-"""What a browser sends; the parent and the driver send the same."""
-
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
@@ -86,7 +76,7 @@ SCENARIOS: tuple[Scenario, ...] = (
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 APPS = ("base", "routes", "hooks")
-PEERS = (
+PEERS = (  # each, but for the first two, is a distribution of that name: what is run is what is installed
     "bare",
     "heaven",
     "starlette",

@@ -12,7 +12,8 @@ from benchmarks.console import progress, trouble
 from benchmarks.figures import fastest, ratio, summarise
 from benchmarks.fleet import PeerFailed
 from benchmarks.plan import Plan, Results
-from benchmarks.scenarios import APPS, FLOOR, HEADERS, OURS, Scenario
+from benchmarks.scenarios import APPS, FLOOR, OURS, Scenario
+from benchmarks.scope import HEADERS
 from benchmarks.servers import Server
 
 SECONDS, QUICK_SECONDS = 2, 1
