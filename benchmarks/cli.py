@@ -9,7 +9,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import comparison, footprint, growth, inprocess, served, transfer
+from benchmarks import comparison, footprint, growth, inprocess, served, testing, transfer
 from benchmarks.console import progress, trouble
 from benchmarks.environment import FOLDER, Environment, cores, machine
 from benchmarks.plan import PARTS, Plan, Results
@@ -22,6 +22,7 @@ RUNNERS = {
     "growth": growth.run,
     "footprint": footprint.run,
     "transfer": transfer.run,
+    "testing": testing.run,
 }
 
 
@@ -115,7 +116,7 @@ def measure(plan: Plan) -> Results:
     }
     os.sched_setaffinity(0, {plan.other})
     for part in plan.parts:
-        if part == "growth" and "heaven" not in plan.peers:
+        if part in ("growth", "testing") and "heaven" not in plan.peers:
             continue
         progress(f"part: {part}")
         results[part] = RUNNERS[part](plan)

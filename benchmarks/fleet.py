@@ -8,11 +8,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from benchmarks.console import trouble
 from benchmarks.environment import Environment
 
+Answer = TypeVar("Answer")
 PATIENCE = 60.0
 """Seconds that a worker has for one answer."""
 
@@ -24,9 +25,11 @@ class PeerFailed(Exception):
 class Member:
     """One worker process."""
 
-    def __init__(self, name: str, environment: Environment, module: str, core: int, apps: Iterable[str]) -> None:
+    def __init__(
+        self, name: str, environment: Environment, worker: str, module: str, core: int, apps: Iterable[str]
+    ) -> None:
         self.name = name
-        command = environment.command("-m", "benchmarks.worker", module, str(core), *apps)
+        command = environment.command("-m", worker, module, str(core), *apps)
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.complaints, **environment.place()
@@ -86,11 +89,13 @@ class Fleet:
     Args:
         environment: Where they run.
         failures: Gets a line for each peer that fails.
+        worker: The module that is run in each process.
     """
 
-    def __init__(self, environment: Environment, failures: list[str]) -> None:
+    def __init__(self, environment: Environment, failures: list[str], *, worker: str = "benchmarks.worker") -> None:
         self.environment = environment
         self.failures = failures
+        self.worker = worker
         self.members: dict[str, Member] = {}
 
     def __enter__(self) -> Self:
@@ -102,7 +107,7 @@ class Fleet:
 
     def start(self, name: str, module: str, core: int, apps: Iterable[str]) -> None:
         """Start a worker; `gather` waits for it."""
-        self.members[name] = Member(name, self.environment, module, core, apps)
+        self.members[name] = Member(name, self.environment, self.worker, module, core, apps)
 
     def gather(self) -> None:
         """Wait until every worker's applications are up; those that fail are left out."""
@@ -113,7 +118,7 @@ class Fleet:
             else:
                 member.greeting = greeting
 
-    def attempt(self, action: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    def attempt(self, action: Callable[[], Answer]) -> Answer | None:
         """Do something with a worker; a failure is noted and gives None."""
         try:
             return action()

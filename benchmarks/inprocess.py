@@ -72,7 +72,8 @@ def calibrate(plan: Plan, fleet: Fleet, scenario: Scenario, about: Results) -> d
         if member is None or scenario.name in about["unavailable"][peer]:
             continue
         if fleet.attempt(partial(member.ask, "check", scenario=scenario.name)) is not None:
-            numbers[peer] = fill(member, scenario, wanted)
+            number = fleet.attempt(partial(fill, member, scenario, wanted))
+            numbers |= {peer: number} if number else {}
     return numbers
 
 
@@ -85,10 +86,12 @@ def fill(member: Member, scenario: Scenario, wanted: float) -> int:
     return max(3, round(number * wanted / seconds))
 
 
-def one_round(plan: Plan, fleet: Fleet, scenario: Scenario, numbers: dict[str, int], times: Rounds) -> None:
+def one_round(
+    plan: Plan, fleet: Fleet, scenario: Scenario, numbers: dict[str, int], times: Rounds, app: str = ""
+) -> None:
     """One burst of every peer, in an order of its own; a peer that fails in a round is out of that scenario."""
     for peer in plan.shuffled(list(numbers)):
-        member, number = fleet.members[f"{peer}/{scenario.app}"], numbers[peer]
+        member, number = fleet.members[f"{peer}/{app or scenario.app}"], numbers[peer]
         burst = fleet.attempt(partial(member.ask, "burst", scenario=scenario.name, number=number))
         if burst is None:
             del numbers[peer]

@@ -17,6 +17,7 @@ def report(plan: Plan, results: Results) -> None:
         "growth": growth,
         "footprint": footprint,
         "transfer": transfer,
+        "testing": testing,
     }
     for part, printer in printers.items():
         if results.get(part):
@@ -179,6 +180,58 @@ def transfer(results: Results) -> None:
                 )
             )
     table(("transfer", "throughput", "spread", "to Starlette", "growth", "worst", "below 8 MiB"), rows)
+
+
+def testing(results: Results) -> None:
+    """Part 5."""
+    heading("Test clients: microseconds for a GET of the same application, on the wall, and milliseconds for a start")
+    print("  " + ", ".join(f"{name} {number}" for name, number in results["versions"].items()))
+    for app, found in results["apps"].items():
+        print(f"\n{app}'s application: GET /\n")
+        rows = sorted(found["clients"].items(), key=lambda item: item[1]["median"])
+        table(
+            ("client", "median", "min", "spread", "to Client", "to SyncClient", "to ASGITransport", "to bare"),
+            [
+                (
+                    results["titles"][kind],
+                    micro(row["median"]),
+                    micro(row["best"]),
+                    f"±{row['spread']:.1%}",
+                    *(times(row[f"to_{other}"]) for other in ("client", "sync_client", "asgi_transport", "bare")),
+                )
+                for kind, row in rows
+            ],
+            mark=results["titles"]["client"],
+        )
+        print(f"\n{app}'s application: start-up and shutdown\n")
+        table(
+            ("client", "median", "spread", "above bare", "to bare"),
+            [
+                (
+                    results["titles"][kind],
+                    milli(row["median"]),
+                    f"±{row['spread']:.1%}",
+                    "" if row["above_bare"] is None else milli(row["above_bare"]),
+                    times(row["to_bare"]),
+                )
+                for kind, row in sorted(found["startup"].items(), key=lambda item: item[1]["median"])
+            ],
+            mark=results["titles"]["client"],
+        )
+    print("\nHeaven's clients, goals\n")
+    verdicts = {True: "reached", False: "not reached", None: "not measured"}
+    table(
+        ("goal", "application", "is", "is to be", "verdict"),
+        [
+            (row["title"], row["app"], times(row["value"]), row["goal"], verdicts[row["reached"]])
+            for row in results["goals"]
+        ],
+    )
+
+
+def milli(seconds: float) -> str:
+    """Milliseconds."""
+    return f"{seconds * 1e3:.3f} ms"
 
 
 def micro(seconds: float) -> str:

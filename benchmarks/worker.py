@@ -1,6 +1,7 @@
 """A long-lived process for one peer: takes commands as lines of JSON, answers with lines of JSON.
 
-Commands: `check`, `burst`, `harness`, `quit`. The parent interleaves the peers; no peer shares a process with another.
+`python -m benchmarks.worker MODULE CORE APP...`. Commands: `check`, `burst`, `harness`, `quit`. The parent interleaves
+the peers; no peer shares a process with another.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Callable, Coroutine, Iterable
 from importlib.metadata import version
 from typing import Any, TextIO
 
@@ -22,36 +24,37 @@ from benchmarks.scenarios import BY_NAME, Scenario
 
 
 class Worker:
-    """Serves the parent's commands for one set of applications."""
+    """Serves the parent's commands; what they are, and what it has ready for them, a subclass says."""
 
-    def __init__(self, source: Any, answers: TextIO, core: int) -> None:
-        self.source = source
-        self.core = core
+    def __init__(self, answers: TextIO, core: int) -> None:
         self.answers = answers
-        self.lives: dict[str, driver.Life] = {}
+        self.core = core
 
-    async def run(self, names: list[str]) -> None:
-        """Start the applications, serve commands until `quit`, stop the applications."""
-        for name in names:
-            self.lives[name] = driver.Life(getattr(self.source, name)())
-            await self.lives[name].start()
+    async def start(self, source: Any, names: list[str]) -> dict[str, Any]:
+        """Make ready what was asked for.
+
+        Returns:
+            What to greet the parent with.
+        """
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        """End what was started."""
+        raise NotImplementedError
+
+    async def run(self, source: Any, names: list[str]) -> None:
+        """Start, serve commands until `quit`, stop."""
+        greeting = await self.start(source, names)
         gc.collect()
         gc.freeze()
         os.sched_setaffinity(0, {self.core})
-        self.answer(
-            {
-                "versions": {name: version(name) for name in getattr(self.source, "DISTRIBUTIONS", ())},
-                "notes": getattr(self.source, "NOTES", {}),
-                "unavailable": getattr(self.source, "UNAVAILABLE", {}),
-            }
-        )
+        self.answer(greeting)
         for line in iter(sys.stdin.readline, ""):
             command = json.loads(line)
             if command["do"] == "quit":
                 break
             self.answer(await self.obey(command))
-        for life in self.lives.values():
-            await life.stop()
+        await self.stop()
 
     async def obey(self, command: dict[str, Any]) -> dict[str, Any]:
         """Carry out one command; a failure is an answer too."""
@@ -61,6 +64,32 @@ class Worker:
             traceback.print_exc()
             return {"error": f"{type(error).__name__}: {error}"}
         return answer
+
+    def answer(self, message: dict[str, Any]) -> None:
+        """Write one line to the parent."""
+        self.answers.write(json.dumps(message) + "\n")
+        self.answers.flush()
+
+
+class Applications(Worker):
+    """Serves the parent's commands for one set of applications."""
+
+    async def start(self, source: Any, names: list[str]) -> dict[str, Any]:
+        """Start the applications."""
+        self.lives: dict[str, driver.Life] = {}
+        for name in names:
+            self.lives[name] = driver.Life(getattr(source, name)())
+            await self.lives[name].start()
+        return {
+            "versions": versions(getattr(source, "DISTRIBUTIONS", ())),
+            "notes": getattr(source, "NOTES", {}),
+            "unavailable": getattr(source, "UNAVAILABLE", {}),
+        }
+
+    async def stop(self) -> None:
+        """Stop the applications."""
+        for life in self.lives.values():
+            await life.stop()
 
     async def check(self, scenario: str, app: str | None = None) -> dict[str, Any]:
         """Serve a scenario and compare the answer."""
@@ -87,21 +116,21 @@ class Worker:
         chosen = BY_NAME.get(scenario) or growth_apps.SCENARIOS[scenario]
         return chosen, self.lives[app or chosen.app]
 
-    def answer(self, message: dict[str, Any]) -> None:
-        """Write one line to the parent."""
-        self.answers.write(json.dumps(message) + "\n")
-        self.answers.flush()
+
+def versions(distributions: Iterable[str]) -> dict[str, str]:
+    """What is installed of them."""
+    return {name: version(name) for name in distributions}
 
 
-def main(arguments: list[str]) -> int:
-    """`python -m benchmarks.worker MODULE CORE APP...`."""
+def serve(worker: type[Worker], arguments: list[str], run: Callable[[Coroutine[Any, Any, None]], None]) -> int:
+    """Be a worker: what it is to have ready are a module, a core, and names for the module."""
     module, core, *names = arguments
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a framework prints must not reach the parent
     logging.basicConfig(level=logging.ERROR)
     try:
         source = importlib.import_module(module)
-        uvloop.run(Worker(source, answers, int(core)).run(names))
+        run(worker(answers, int(core)).run(source, names))
     except Exception as error:
         traceback.print_exc()
         answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")
@@ -110,4 +139,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(serve(Applications, sys.argv[1:], uvloop.run))
