@@ -381,7 +381,7 @@ async def test_a_body_that_waits_for_what_was_cancelled_fails_as_others_do(caplo
     assert [f"{STRAY}: CancelledError"] * 2 == causes(caplog)
 
 
-# Two ways to the same end: written out in Endpoint.run, and Endpoint._produce below a guard
+# Two ways to the same end: written out in Endpoint.run, and Endpoint.produce below a guard
 
 
 def sets_body(req: Any, res: Any, ctx: Any) -> None:

@@ -292,7 +292,7 @@ def _add_name(reach: Reach, draft: _Draft, route: Route, pattern: Pattern) -> No
 def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain: str | None) -> Entry:
     before, after = arrange(reach.hooks, pattern, method, subdomain)
     options = route.options
-    site = _site(reach, pattern, options)
+    site = site_for(reach, pattern, options)
     recovery = Recovery(reach.rescues, debug=reach.root.options.debug)
     call = observed(reach.observers, "HANDLER", route.function, pattern.text, route.call)
     calls = {"before": tuple(hook.call for hook in before), "after": tuple(hook.call for hook in after)}
@@ -315,7 +315,14 @@ def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain:
     return Entry(method, pattern, subdomain, reach.app, route, before, after, *limits, endpoint)
 
 
-def _site(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
+def site_for(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
+    """What the requests of a route share.
+
+    Args:
+        reach: where its application stands.
+        pattern: its pattern with the prefixes before it, None for what answers where no route matched.
+        options: what it was told.
+    """
     root = reach.root
     return Site(
         app=reach.app,
@@ -334,7 +341,7 @@ def _site(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
 
 def _missing(reach: Reach) -> Missing:
     unread = Options(stream=True, max_body_size=None)  # the body is nobody's, so nobody waits for it
-    return Missing(_site(reach, None, unread), Recovery(reach.rescues, debug=reach.root.options.debug))
+    return Missing(site_for(reach, None, unread), Recovery(reach.rescues, debug=reach.root.options.debug))
 
 
 def _foreign_routes(foreign: Foreign, mount: Mount, texts: tuple[str, ...]) -> list[Route]:

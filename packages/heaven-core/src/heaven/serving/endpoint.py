@@ -105,7 +105,7 @@ class Endpoint:
                         await (reading if self._guard is None else self._guard.by_deadline(reading))
                 after = self.after
                 if self._guard is None:
-                    # PERF: _produce, written out: one frame less, -4% on static JSON.
+                    # PERF: produce, written out: one frame less, -4% on static JSON.
                     for hook in self.before:
                         await hook(req, res, ctx)
                     if self._validates:
@@ -114,7 +114,7 @@ class Endpoint:
                     if result is not None and result is not res:
                         res.body = result
                 else:
-                    await self._guard.hold(req, self._produce(req, res, ctx))
+                    await self._guard.hold(req, self.produce(req, res, ctx))
             except Abort:
                 res.outcome = "aborted"
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (it is answered)
@@ -148,7 +148,8 @@ class Endpoint:
             if req.watch is not None:
                 await req.release()
 
-    async def _produce(self, req: Request, res: Response, ctx: Context) -> None:
+    async def produce(self, req: Request, res: Response, ctx: Context) -> None:
+        """Run BEFORE hooks and handler, and have what the handler returns for the body; errors are the caller's."""
         for hook in self.before:
             await hook(req, res, ctx)
         if self._validates:
