@@ -88,5 +88,5 @@ class LifespanChecker:
         elif not self._received:
             raise broken("lifespan-startup-first", f"{kind} came first")
         elif self._answers.get("lifespan.startup") != "lifespan.startup.complete":
-            seen = self._answers.get("lifespan.startup", "any answer to the startup")
+            seen = self._answers.get("lifespan.startup", "no answer to the startup")
             raise broken("lifespan-shutdown-order", f"{kind} came after {seen}")
