@@ -33,7 +33,9 @@ def family(leader: psutil.Process) -> list[psutil.Process]:
 
 
 def kill(leader: psutil.Process) -> None:
-    """End a process and all that came from it with SIGKILL, and wait until they are gone.
+    """End a process and all that came from it with SIGKILL, and wait until they have ended.
+
+    `psutil.wait_procs` would wait for whoever inherits an orphan to take note of its end, and not everybody does.
 
     Args:
         leader: the first of them; it may have ended.
@@ -43,7 +45,7 @@ def kill(leader: psutil.Process) -> None:
         for member in members:
             with suppress(psutil.Error):
                 member.kill()
-        psutil.wait_procs(members, timeout=deadline - time.monotonic())
+        time.sleep(0.001)
 
 
 def _session(number: int) -> Iterator[psutil.Process]:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from heaven_testing.servers.guardian import GUARDIAN
@@ -28,5 +28,6 @@ def data_folder() -> Generator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path)
+        with suppress(FileNotFoundError):  # at the end of the interpreter the guardian comes first
+            shutil.rmtree(path)
         GUARDIAN.release(path)

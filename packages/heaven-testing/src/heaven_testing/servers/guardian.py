@@ -28,7 +28,7 @@ class Guardian:
 
     def __init__(self) -> None:
         self._guarded: set[str] = set()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
     def process(self, number: int) -> None:
@@ -56,7 +56,7 @@ class Guardian:
         line = f"folder {guarded}" if isinstance(guarded, Path) else f"process {guarded}"
         with self._lock:
             self._guarded.discard(line)
-            self._tell([f"-{line}"])
+            self._tell(f"-{line}")
 
     def close(self) -> None:
         """Have what is guarded ended, and wait until it is."""
@@ -72,22 +72,24 @@ class Guardian:
             if self._process is None or self._process.poll() is not None:
                 self._start()
             else:
-                self._tell([f"+{line}"])
+                self._tell(f"+{line}")
 
     def _start(self) -> None:
-        command = [sys.executable, "-c", _RUN]
-        # A session of its own: what a terminal sends to the tests, it does not get.
+        if self._process is not None:
+            self._process.communicate()
+        # -P: whatever lies in the current folder is not imported. A session of its own: what a terminal sends to the
+        # tests, it does not get. No buffer: what is written can't fail later.
+        command = [sys.executable, "-P", "-c", _RUN]
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a line from above
-            command, stdin=subprocess.PIPE, text=True, start_new_session=True
+            command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True
         )
-        self._tell(f"+{line}" for line in self._guarded)
+        self._tell(*(f"+{line}" for line in self._guarded))
 
-    def _tell(self, lines: Iterable[str]) -> None:
+    def _tell(self, *lines: str) -> None:
         if self._process is None or self._process.stdin is None:
             return
         with suppress(BrokenPipeError):  # ended by somebody: the next thing to guard starts it again
-            self._process.stdin.writelines(f"{line}\n" for line in lines)
-            self._process.stdin.flush()
+            self._process.stdin.write("".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
 
 
 def guard(lines: Iterable[str]) -> None:

@@ -106,7 +106,8 @@ class LiveServer(Server):
         log = self._own.output
         if unasked or code != 0:
             return f"ended with {code}{' before it was asked to' if unasked else ''}"
-        if "Application startup complete" in log and "Application shutdown complete" not in log:
+        began = "Application startup complete" in log and "'lifespan' protocol appears unsupported" not in log
+        if began and "Application shutdown complete" not in log:
             return "did not complete its shutdown"
         if "Traceback (most recent call last)" in log and not self._tracebacks:
             return "left a traceback in its log"
@@ -129,6 +130,9 @@ class LiveServer(Server):
             command = [sys.executable, *["-O"] * sys.flags.optimize, "-u", "-c", _RUN, json.dumps(given)]
             env = {**os.environ, **{name: value.replace("{url}", self.url) for name, value in self._env.items()}}
             return OwnedProcess(command, cwd=self._cwd, env=env, pass_fds=[listener.fileno(), ready])
+
+    def _label(self) -> str:
+        return self._target
 
     def _listener(self) -> socket.socket:
         try:

@@ -150,7 +150,7 @@ class MySQLServer(Server):
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"the database gave no answer in {self._timeout:g} s; is it frozen?") from None
         if done.returncode != 0:
-            raise RuntimeError(f"the database refuses {sql!r}: {done.stderr.decode(errors='replace').strip()}")
+            raise RuntimeError(f"{self._client} said:\n{done.stderr.decode(errors='replace').strip()}")
         return [tuple(line.split("\t")) for line in done.stdout.decode().split("\n")[:-1]]
 
     @property

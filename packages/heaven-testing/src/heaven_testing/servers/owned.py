@@ -70,9 +70,7 @@ class OwnedProcess:
     @property
     def frozen(self) -> bool:
         """Whether it stands still, whoever stopped it."""
-        with suppress(psutil.NoSuchProcess):
-            return bool(self.running and self.process.status() == psutil.STATUS_STOPPED)
-        return False
+        return bool(self.running and self.process.status() == psutil.STATUS_STOPPED)
 
     @property
     def output(self) -> str:
@@ -108,7 +106,8 @@ class OwnedProcess:
         """
         if self.code is None:
             kill(self.process)
-            self.code = int(self.process.wait(FROZEN))
+            self.process.wait(FROZEN)
+            self.code = int(self.process.poll())  # which knows a number even if somebody else has waited for it
             GUARDIAN.release(self.process.pid)
             _ = self.output
             self._log.close()

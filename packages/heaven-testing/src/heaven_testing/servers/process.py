@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from heaven_testing.library import Client, TransportError
 from heaven_testing.servers.owned import OwnedProcess
 from heaven_testing.servers.ports import LOOPBACK
 from heaven_testing.servers.server import Server
@@ -67,9 +67,10 @@ class ServerProcess(Server):
         return text.replace("{port}", str(self.port))
 
     def _answers(self) -> bool:
-        with Client(base_url=self.url, timeout=self._timeout, trust_env=False) as client:
+        with closing(HTTPConnection(LOOPBACK, self.port, timeout=self._timeout)) as connection:
             try:
-                client.get(self._path)
-            except TransportError:
+                connection.request("GET", self._path)
+                connection.getresponse().close()
+            except (OSError, HTTPException):
                 return False
         return True

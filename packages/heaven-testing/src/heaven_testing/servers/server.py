@@ -140,6 +140,10 @@ class Server(ABC):
     def _answers(self) -> bool:
         """Whether the process that was launched is ready; called until it is."""
 
+    def _label(self) -> str:
+        """What did not start, in a message."""
+        return " ".join(self._own.process.args)
+
     @property
     def _own(self) -> OwnedProcess:
         if self._owned is None:
@@ -178,8 +182,7 @@ class Server(ABC):
             time.sleep(0.01)
         state = f"gave no answer in {self._timeout:g} s" if owned.running else f"ended with {owned.process.poll()}"
         owned.end(timeout=self._timeout)
-        command = " ".join(map(str, owned.process.args))
-        raise ServerDidNotStart(f"{command} {state}; it printed:\n{owned.output}")
+        raise ServerDidNotStart(f"{self._label()} {state}; it printed:\n{owned.output}")
 
     def _left(self) -> None:
         self._entered = False
