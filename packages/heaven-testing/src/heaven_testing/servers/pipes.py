@@ -49,7 +49,7 @@ class Faults:
         return max(1, int(min(CHUNK, self.rate / PIECES_A_SECOND)))
 
 
-class Direction:
+class Lane:
     """One direction of every connection: what its bytes meet now, and how many were passed on."""
 
     __slots__ = ("_changed", "faults", "name", "passed")
@@ -118,13 +118,11 @@ class ConnectionOver(Exception):
 class Pipe:
     """Carries one direction of one connection: reads ahead up to a bound, passes on when the faults allow it."""
 
-    __slots__ = ("_connection", "_direction", "_last", "_loop", "_queue", "_source", "_target")
+    __slots__ = ("_connection", "_lane", "_last", "_loop", "_queue", "_source", "_target")
 
-    def __init__(
-        self, connection: Connection, direction: Direction, source: socket.socket, target: socket.socket
-    ) -> None:
+    def __init__(self, connection: Connection, lane: Lane, source: socket.socket, target: socket.socket) -> None:
         self._connection = connection
-        self._direction = direction
+        self._lane = lane
         self._source = source
         self._target = target
         self._loop = asyncio.get_running_loop()
@@ -155,29 +153,29 @@ class Pipe:
         while (chunk := await self._queue.get()).data:
             await self._pass(chunk, memoryview(chunk.data))
         while (seconds := self._due(chunk, 0)) > 0:
-            await self._direction.wait(seconds)
+            await self._lane.wait(seconds)
         if chunk.data is None:
             raise self._connection.over(abort=True)
         self._target.shutdown(socket.SHUT_WR)
 
     async def _pass(self, chunk: Chunk, data: memoryview) -> None:
         """Pass on the bytes of a chunk, unless they are swallowed or the connection is over before."""
-        direction = self._direction
-        while data and not direction.faults.swallowing:
-            piece = data[: direction.faults.piece]
+        lane = self._lane
+        while data and not lane.faults.swallowing:
+            piece = data[: lane.faults.piece]
             if (seconds := self._due(chunk, len(piece))) > 0:
-                await direction.wait(seconds)
+                await lane.wait(seconds)
                 continue
-            piece = piece[: self._connection.take(direction.name, len(piece))]
+            piece = piece[: self._connection.take(lane.name, len(piece))]
             data = data[len(piece) :]
             await self._loop.sock_sendall(self._target, piece)
             self._last = self._loop.time()
-            direction.passed += len(piece)
-            self._connection.check(direction.name)
+            lane.passed += len(piece)
+            self._connection.check(lane.name)
 
     def _due(self, chunk: Chunk, size: int) -> float:
         """How many seconds from now so many bytes of a chunk may pass; an end passes when 0 bytes may."""
-        faults = self._direction.faults
+        faults = self._lane.faults
         if faults.stalled or (faults.swallowing and not chunk.data):
             return math.inf
         arrives = chunk.arrived + faults.delay + faults.jitter * chunk.luck
@@ -200,8 +198,8 @@ class Connection:
         self,
         client: socket.socket,
         addresses: Sequence[Address],
-        up: Direction,
-        down: Direction,
+        up: Lane,
+        down: Lane,
         *,
         chance: Callable[[], float],
         patience: float,

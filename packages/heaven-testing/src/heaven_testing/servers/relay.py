@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from heaven_testing.servers.pipes import Address, Connection, Direction, Ending, Side
+from heaven_testing.servers.pipes import Address, Connection, Ending, Lane, Side
+from heaven_testing.servers.ports import LOOPBACK
 
 REUSE = getattr(socket, "SO_REUSEPORT", socket.SO_REUSEADDR)
-HOST = "127.0.0.1"
 
 
 class Relay:
@@ -25,7 +25,7 @@ class Relay:
     """
 
     def __init__(self, addresses: Sequence[Address], *, seed: int, patience: float) -> None:
-        self.directions: dict[Side, Direction] = {"up": Direction("up"), "down": Direction("down")}
+        self.lanes: dict[Side, Lane] = {"up": Lane("up"), "down": Lane("down")}
         self.connections: set[Connection] = set()
         self.accepted = 0
         self._addresses = addresses
@@ -55,7 +55,7 @@ class Relay:
     async def change(self, sides: Sequence[Side], **faults: Any) -> None:
         """Change faults of some directions."""
         for side in sides:
-            self.directions[side].change(**faults)
+            self.lanes[side].change(**faults)
 
     async def end(self, *, abort: bool) -> None:
         """End the connections that are open; returns when they are closed."""
@@ -72,8 +72,8 @@ class Relay:
 
     async def heal(self) -> None:
         """No faults any more."""
-        for direction in self.directions.values():
-            direction.heal()
+        for lane in self.lanes.values():
+            lane.heal()
         await self.end_after(None)
         await self.listen()
 
@@ -93,7 +93,7 @@ class Relay:
     def _carry(self, client: socket.socket) -> None:
         client.settimeout(0)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        up, down = self.directions["up"], self.directions["down"]
+        up, down = self.lanes["up"], self.lanes["down"]
         connection = Connection(client, self._addresses, up, down, chance=self._chance, patience=self._patience)
         connection.end_after(self._ending)
         self.connections.add(connection)
@@ -105,5 +105,5 @@ def _bound(port: int) -> socket.socket:
     bound = socket.socket()
     bound.settimeout(0)
     bound.setsockopt(socket.SOL_SOCKET, REUSE, 1)
-    bound.bind((HOST, port))
+    bound.bind((LOOPBACK, port))
     return bound

@@ -12,7 +12,8 @@ from typing import Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from heaven_testing.servers.pipes import Ending, Side
-from heaven_testing.servers.relay import HOST, Relay
+from heaven_testing.servers.ports import LOOPBACK
+from heaven_testing.servers.relay import Relay
 
 Direction = Literal["both", "up", "down"]
 SIDES: dict[str, tuple[Side, ...]] = {"both": ("up", "down"), "up": ("up",), "down": ("down",)}
@@ -94,7 +95,7 @@ class ToxicProxy:
     def url(self) -> str:
         """The server's URL with the proxy in its place: credentials, path and query are kept."""
         user, at, _ = self._parts.netloc.rpartition("@")
-        return self._parts._replace(netloc=f"{user}{at}{HOST}:{self.port}").geturl()
+        return self._parts._replace(netloc=f"{user}{at}{LOOPBACK}:{self.port}").geturl()
 
     @property
     def connections(self) -> int:
@@ -109,12 +110,12 @@ class ToxicProxy:
     @property
     def bytes_up(self) -> int:
         """How many bytes of clients were passed on to the server."""
-        return self._running.relay.directions["up"].passed
+        return self._running.relay.lanes["up"].passed
 
     @property
     def bytes_down(self) -> int:
         """How many bytes of the server were passed on to clients."""
-        return self._running.relay.directions["down"].passed
+        return self._running.relay.lanes["down"].passed
 
     def delay(self, seconds: float, jitter: float = 0.0, *, direction: Direction = "both") -> None:
         """Make every byte late; their order stays.
@@ -152,6 +153,20 @@ class ToxicProxy:
 
         Raises:
             ValueError: Not above 0, or an unknown direction.
+
+        Example:
+            >>> from time import monotonic
+            >>> with socket.create_server(("127.0.0.1", 0)) as server:
+            ...     with ToxicProxy(f"tcp://127.0.0.1:{server.getsockname()[1]}") as proxy:
+            ...         with socket.create_connection(("127.0.0.1", proxy.port)) as client:
+            ...             peer, _ = server.accept()
+            ...             proxy.throttle(1000, direction="up")
+            ...             began = monotonic()
+            ...             client.sendall(bytes(100))
+            ...             size = len(peer.recv(100, socket.MSG_WAITALL))
+            ...             print(size, monotonic() - began >= 0.1)
+            ...             peer.close()
+            100 True
         """
         if not bytes_per_second > 0:
             raise ValueError(f"bytes_per_second is {bytes_per_second!r}; let it be above 0, or use stall()")
@@ -165,6 +180,25 @@ class ToxicProxy:
 
         Raises:
             ValueError: An unknown direction.
+
+        Example:
+            >>> with socket.create_server(("127.0.0.1", 0)) as server:
+            ...     with ToxicProxy(f"tcp://127.0.0.1:{server.getsockname()[1]}") as proxy:
+            ...         with socket.create_connection(("127.0.0.1", proxy.port)) as client:
+            ...             peer, _ = server.accept()
+            ...             proxy.stall()
+            ...             _ = client.send(b"hello")
+            ...             peer.settimeout(0.1)
+            ...             try:
+            ...                 print(peer.recv(5))
+            ...             except TimeoutError:
+            ...                 print("nothing")
+            ...             proxy.heal()
+            ...             peer.settimeout(5)
+            ...             print(peer.recv(5))
+            ...             peer.close()
+            nothing
+            b'hello'
         """
         self._do(lambda relay: relay.change(_sides(direction), stalled=True))
 
@@ -208,6 +242,19 @@ class ToxicProxy:
 
         Raises:
             ValueError: A number below 0, or an unknown direction.
+
+        Example:
+            >>> with socket.create_server(("127.0.0.1", 0)) as server:
+            ...     with ToxicProxy(f"tcp://127.0.0.1:{server.getsockname()[1]}") as proxy:
+            ...         with socket.create_connection(("127.0.0.1", proxy.port)) as client:
+            ...             peer, _ = server.accept()
+            ...             proxy.reset()
+            ...             try:
+            ...                 client.recv(1)
+            ...             except ConnectionResetError:
+            ...                 print("reset")
+            ...             peer.close()
+            reset
         """
         self._end(after, direction, abort=True)
 
