@@ -69,7 +69,9 @@ class Transfer:
                 if not await self.put(chunk):
                     return
             await self.end()
-        except Exception as error:  # noqa: BLE001 - it is raised where the response is waited for
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is raised where the response is waited for
             self.exchange.interrupt(error)
 
     def begin(self) -> None:
