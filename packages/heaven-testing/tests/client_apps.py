@@ -1,0 +1,42 @@
+"""Applications that are no App of Heaven's, as short as ASGI lets them be, and a look at what goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+TURNS = 50
+
+
+def raw(serve: Callable[[Any, Any, Any], Awaitable[None]]) -> Any:
+    """An application that knows HTTP alone: `serve(scope, receive, send)`; the lifespan it refuses."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            raise NotImplementedError("no lifespan")
+        await serve(scope, receive, send)
+
+    return app
+
+
+async def answer(send: Any, content: bytes = b"", status: int = 200, headers: Any = ()) -> None:
+    """Send a whole response."""
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": content})
+
+
+def reading(scopes: list[Any]) -> Any:
+    """An application that keeps the scopes it is called with."""
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        scopes.append(scope)
+        await answer(send, b"read")
+
+    return raw(serve)
+
+
+async def turns(number: int = TURNS) -> None:
+    """Let everybody go on until nobody has anything to do but wait, a whole thread hand-over apart."""
+    for _ in range(number):
+        await asyncio.sleep(0)
