@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heaven import Key
+    from heaven import App, Key
     from heaven.types import ASGIApp
     from heaven_testing.inprocess.server import InProcessServer
 
@@ -21,12 +21,12 @@ class Overrides:
         """The application."""
         return self._server.app
 
-    def swap(self, function: Callable[..., Any], replacement: Callable[..., Any]) -> None:
+    def swap(self, function: Callable[..., Any] | str, replacement: Callable[..., Any]) -> None:
         """Run another function in place of one that was registered for startup, for shutdown, or as a daemon.
 
         Args:
             function: one that was given to `ON(STARTUP, ...)`, `ON(SHUTDOWN, ...)`, `ONCE`, `DAEMON` or
-                `App(lifespan=...)`.
+                `App(lifespan=...)`, or its dotted name.
             replacement: one that is called the same way.
 
         Raises:
@@ -36,11 +36,11 @@ class Overrides:
         """
         self._server.replacements.swap(function, replacement)
 
-    def bypass(self, hook: Callable[..., Any]) -> None:
+    def bypass(self, hook: Callable[..., Any] | str) -> None:
         """Leave a hook out, wherever it is registered.
 
         Args:
-            hook: a function that was given to `BEFORE` or `AFTER`.
+            hook: a function that was given to `BEFORE` or `AFTER`, or its dotted name.
 
         Raises:
             LookupError: no such hook is registered.
@@ -48,14 +48,15 @@ class Overrides:
         """
         self._server.replacements.bypass(hook)
 
-    def override(self, key: str | Key[Any], value: Any) -> None:
+    def override(self, key: str | Key[Any], value: Any, *, app: App | None = None) -> None:
         """Keep another value in the application's store; shutdown sees what startup had kept.
 
         Args:
             key: a name, or a typed `Key`. Said before the client is entered, it takes effect when startup is done.
             value: what `peek` is to give.
+            app: the mounted application in whose store it is; None for the outermost.
 
         Raises:
             TypeError: the application is not Heaven's.
         """
-        self._server.replacements.override(key, value)
+        self._server.replacements.override(key, value, app=app)
