@@ -199,16 +199,13 @@ class Transfer:
     def response(self, content: AsyncByteStream | SyncByteStream) -> Response:
         """The response, with a stream of its content."""
         exchange = self.exchange
-        return Response(
-            exchange.status or 500,
-            headers=exchange.headers,
-            stream=content,
-            extensions={
-                "http_version": b"HTTP/" + str(exchange.scope["http_version"]).encode(),
-                TRACE: exchange.trace,
-                **exchange.extras,
-            },
-        )
+        extensions = exchange.extras
+        extensions["http_version"] = b"HTTP/" + str(exchange.scope["http_version"]).encode()
+        extensions[TRACE] = exchange.trace
+        response = Response(exchange.status or 500, headers=exchange.headers, stream=content)
+        # The library would copy it; trailers are there once the content was read.
+        response.extensions = extensions
+        return response
 
     # How it ends
 
