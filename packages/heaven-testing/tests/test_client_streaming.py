@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from client_apps import answer, raw, turns
 
+from client_apps import answer, raw, turns
 from heaven import App
 from heaven_testing import Client
 
