@@ -16,7 +16,7 @@ Pairs: TypeAlias = list[Any] | tuple[Any, ...]
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 _BREAKS = re.compile(rb"[\r\n\x00]").search
 
-# PERF: most headers of an application are the same ones again and again: looked up, three of them cost 0.15 µs, not 2.
+# PERF: most headers of an application are the same ones again and again: looked up, three of them cost 0.3 µs, not 5.
 _SEEN: set[tuple[bytes, bytes]] = set()
 _SEEN_IN_REQUESTS: set[tuple[bytes, bytes]] = set()
 _MOST_SEEN, _LONGEST_SEEN = 1024, 100

@@ -77,7 +77,7 @@ def check_scope(scope: Any) -> str:
 def is_ordinary(scope: Any) -> bool:
     """Whether a scope is what servers give for HTTP nearly always, but for its headers: then it breaks no rule.
 
-    PERF: in one expression, and with exact types, it takes 1 µs; to go through the rules one by one takes 3.
+    PERF: in one expression, and with exact types, it takes 0.6 µs; to go through the rules one by one takes 1.5.
     """
     get = scope.get
     client, server, method, versions = get("client"), get("server"), get("method"), get("asgi")
