@@ -15,7 +15,8 @@ from heaven_testing.plugin.snapshots import RouteSnapshot
 # What is imported inside a fixture is loaded by the runs that use it, and by no others.
 if TYPE_CHECKING:
     from heaven.types import ASGIApp
-    from heaven_testing.clients import Client, SyncClient
+    from heaven_testing.clients.client import Client
+    from heaven_testing.clients.sync_client import SyncClient
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def client(app: ASGIApp, request: pytest.FixtureRequest) -> Client:  # noqa: ARG
 @pytest.fixture
 def sync_client(app: ASGIApp, request: pytest.FixtureRequest) -> Iterator[SyncClient]:
     """A SyncClient of `app`, for tests that are plain functions; options by `mark.heaven`."""
-    from heaven_testing.clients import SyncClient
+    from heaven_testing.clients.sync_client import SyncClient
 
     with SyncClient(app, **client_options(request, SyncClient)) as client:
         yield client

@@ -14,7 +14,7 @@ from heaven_testing.plugin.client_options import client_options
 
 if TYPE_CHECKING:
     from heaven.types import ASGIApp
-    from heaven_testing.clients import Client
+    from heaven_testing.clients.client import Client
 
 ON_ANYIO = "_heaven_client_on_anyio"
 _ON_ASYNCIO = "_heaven_client_on_asyncio_{}"
@@ -48,7 +48,7 @@ def clients_on_asyncio(fixture: Callable[..., Any]) -> ModuleType:
 
 
 def _client(app: ASGIApp, request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Client]:
-    from heaven_testing.clients import Client  # a run without a client does not load it
+    from heaven_testing.clients.client import Client  # a run without a client does not load it
 
     return Client(app, **client_options(request, Client))
 
