@@ -212,8 +212,8 @@ def test_links_lead_back_through_the_path_of_a_proxy(
 ) -> None:
     """Behind a `root_path` the links that the shop hands out have it in front."""
     data = tmp_path_factory.mktemp("data")
-    command = "uvicorn {target} --fd {fd} --root-path /shop"
-    with serve("orders", command=command, SHOP_DATA=str(data), SHOP_API_KEY="test-key").client() as client:
+    options = {"root_path": "/shop"}
+    with serve("orders", options=options, SHOP_DATA=str(data), SHOP_API_KEY="test-key").client() as client:
         created = client.post("/orders", json=ADA, headers=KEY)
         number = created.json()["id"]
         attached = client.post(f"/orders/{number}/attachments", files={"file": ("a.txt", b"a")}, headers=KEY)
