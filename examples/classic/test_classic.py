@@ -50,9 +50,7 @@ def uvicorn(environment: dict[str, str]) -> Iterator[str]:
 
 def connected(mysql: MySQLServer, redis: RedisServer, wait: float = 10.0) -> tuple[int, int]:
     """How many others are connected to the two servers, when those have noted who left."""
-    query = (
-        f"SELECT count(*) FROM information_schema.processlist WHERE db = '{mysql.database}' AND id != connection_id()"
-    )
+    query = "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id != connection_id()"
     deadline = time.monotonic() + wait
     while True:
         ((clients,),) = mysql.execute(query)
