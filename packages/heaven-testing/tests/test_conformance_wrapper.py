@@ -71,8 +71,11 @@ async def test_a_callable_gets_the_error_and_the_message_goes_on(caplog):
     assert [] == caplog.records
 
 
-@pytest.mark.parametrize(("scope", "rule"), [({**HTTP, "method": "get"}, "scope-method"), (HTTP, "http-unanswered")])
-async def test_a_callable_gets_what_is_wrong_before_and_after(scope, rule):
+@pytest.mark.parametrize(
+    ("scope", "rules"),
+    [({**HTTP, "method": "get"}, ["scope-method", "http-unanswered"]), (HTTP, ["http-unanswered"])],
+)
+async def test_a_callable_gets_what_is_wrong_before_and_after(scope, rules):
     """A scope is held against the rules, and so is an application that returns; with a callable both go on."""
 
     async def silent(scope, receive, send):
@@ -81,9 +84,42 @@ async def test_a_callable_gets_what_is_wrong_before_and_after(scope, rule):
     calls: list[str] = []
     found: list[ConformanceError] = []
     await called(conforming(silent, on_violation=found.append), scope)
-    assert ([rule], ["http"]) == ([error.rule.id for error in found], calls)
-    with pytest.raises(ConformanceError, match=rule):
+    assert (rules, ["http"]) == ([error.rule.id for error in found], calls)
+    with pytest.raises(ConformanceError, match=rules[0]):
         await called(conforming(silent), scope)
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket", "lifespan"])
+async def test_the_messages_are_watched_though_the_scope_is_wrong(kind):
+    """A server's own mistakes, known and left to it by a callable, do not hide those of the application."""
+
+    def mostly(error):
+        if not error.rule.id.startswith("scope-"):
+            raise error
+
+    async def confused(scope, receive, send):
+        await send({"type": "http.response.trailers"})
+
+    scope = {**HTTP, "type": kind, "client": ("127.0.0.1", "50000"), "method": 7, "extensions": 7, "asgi": 7}
+    with pytest.raises(ConformanceError, match="message-known|http-extension"):
+        await called(conforming(confused, on_violation=mostly), scope)
+
+
+@pytest.mark.parametrize("scope", [{"type": "smtp"}, {"type": []}, [("type", "http")]])
+async def test_what_is_no_scope_at_all_is_passed_on(scope):
+    """With a callable an application of another protocol is called as it is."""
+
+    async def other(scope, receive, send):
+        await send("hello")
+
+    found: list[ConformanceError] = []
+    got: list[object] = []
+
+    async def send(message):
+        got.append(message)
+
+    await conforming(other, on_violation=found.append)(scope, None, send)
+    assert (["scope-type"], ["hello"]) == ([error.rule.id for error in found], got)
 
 
 async def test_what_receive_breaks_reaches_the_callable_too():

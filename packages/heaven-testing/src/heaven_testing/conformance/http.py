@@ -51,7 +51,7 @@ class HTTPChecker:
 
     def __init__(self, scope: Scope) -> None:
         self._offered: Any = scope.get("extensions") or ()
-        self._head: bool = scope["method"] == "HEAD"
+        self._head: bool = scope.get("method") == "HEAD"
         self._response = _BEFORE
         self._request = _UPLOADING
         self._silent = False

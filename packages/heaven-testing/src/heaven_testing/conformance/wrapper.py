@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, TypeAlias
 
 from heaven.logs import logger
 from heaven_testing.conformance.http import HTTPChecker
@@ -69,12 +69,7 @@ def checker_for(scope: Scope) -> Checker:
         ...     error.rule.text
         'an event is answered after it was received'
     """
-    kind = check_scope(scope)
-    if kind == "http":
-        return HTTPChecker(scope)
-    if kind == "websocket":
-        return WebSocketChecker(scope)
-    return LifespanChecker()
+    return _made(check_scope(scope), scope)
 
 
 def conforming(app: ASGIApp, *, on_violation: OnViolation = "raise") -> ASGIApp:
@@ -84,7 +79,8 @@ def conforming(app: ASGIApp, *, on_violation: OnViolation = "raise") -> ASGIApp:
         app: any ASGI application.
         on_violation: "raise" logs the violation on `heaven.testing` and raises it inside of the call that it happened
             in: `send`, `receive`, or that of the application itself. A callable gets the error in place of that, and
-            what was sent goes on its way. Either way it is the first violation of a request, and the only one.
+            what was sent goes on its way, unless it raises. It hears of the first violation in a scope, and of the
+            first one in the messages that follow.
 
     Raises:
         TypeError: `on_violation` is neither.
@@ -103,23 +99,54 @@ def conforming(app: ASGIApp, *, on_violation: OnViolation = "raise") -> ASGIApp:
         >>> asyncio.run(app(scope, receive, send))
         >>> [error.rule.id for error in found]
         ['http-start-first']
+
+        A server whose own mistakes are known, and are not the application's to mend:
+
+        >>> def mostly(error):
+        ...     if error.rule.id not in {"scope-client", "scope-server"}:
+        ...         raise error
+        >>> app = conforming(hasty, on_violation=mostly)
     """
     if on_violation != "raise" and not callable(on_violation):
         raise TypeError(f'on_violation takes "raise" or a callable, and got {on_violation!r}')
     report = _raise if on_violation == "raise" else on_violation
 
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        checker: Checker | None
         try:
             checker = checker_for(scope)
         except ConformanceError as error:
             report(error)
-            await app(scope, receive, send)
-            return
+            checker = _made_anyway(scope)
+            if checker is None:
+                await app(scope, receive, send)
+                return
         watch = _Watch(checker, receive, send, report)
         await app(scope, watch.receive, watch.send)
         watch.returned()
 
     return watched
+
+
+def _made(kind: str, scope: Scope) -> Checker:
+    if kind == "http":
+        return HTTPChecker(scope)
+    if kind == "websocket":
+        return WebSocketChecker(scope)
+    return LifespanChecker()
+
+
+def _made_anyway(scope: Any) -> Checker | None:
+    """The checker for a scope that breaks a rule, from what is sound in it; None where not even its type is."""
+    kind = scope.get("type") if issubclass(type(scope), dict) else None
+    if kind not in ("http", "websocket", "lifespan"):
+        return None
+    sound = {key: scope.get(key) for key, types in _NEEDED.items() if issubclass(type(scope.get(key)), types)}
+    return _made(kind, sound)
+
+
+# What checkers read in a scope, and the types it has there.
+_NEEDED: dict[str, tuple[type, ...]] = {"method": (str,), "extensions": (dict,), "subprotocols": (list, tuple)}
 
 
 class _Watch:
