@@ -59,6 +59,8 @@ class Connection:
             await app(self.scope, self.receive, self.send)
             if not self.gone:
                 self._checker.returned()
+        except ClientGone:
+            pass  # a server is no more surprised than the application was (ASGI HTTP, Disconnected Client)
         except ConformanceError as error:
             self.violation = self.violation or error
         except BaseException as error:
