@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from heaven_testing.clients.response import TRACE, Response
 from heaven_testing.errors import ApplicationTimeout
 from heaven_testing.inprocess.socket import Handshake
-from heaven_testing.library import ByteStream, Headers
+from heaven_testing.library import ByteStream, Headers, RemoteProtocolError
 
 if TYPE_CHECKING:
     from heaven_testing.inprocess.server import InProcessServer
@@ -46,6 +46,7 @@ async def shake_hands(server: InProcessServer, request: Request) -> Response:
     Raises:
         ApplicationTimeout: there was no answer in time.
         ConformanceError, Exception: what the application did wrong, or raised.
+        RemoteProtocolError: it ended in the midst of a refusal.
     """
     socket = server.handshake(request, request.extensions[SUBPROTOCOLS])
     seconds: float | None = request.extensions.get("timeout", {}).get("read")
@@ -60,6 +61,9 @@ async def shake_hands(server: InProcessServer, request: Request) -> Response:
             failure = server.failure_of(socket)
             if failure is not None:
                 raise failure
+            if socket.is_half_denied:
+                told = f"{socket.name}: the application ended before its refusal did"
+                raise RemoteProtocolError(told, request=request)
     except BaseException:
         socket.leave()
         raise

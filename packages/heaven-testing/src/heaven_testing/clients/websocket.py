@@ -65,6 +65,8 @@ class Handshaking:
 
 def opening(url: str, subprotocols: Sequence[str], options: dict[str, Any], timeout: float | None) -> dict[str, Any]:
     """A handshake as `client.build_request` takes it."""
+    if isinstance(subprotocols, str):
+        raise TypeError(f"subprotocols={subprotocols!r} is a str; give a list of them, as in [{subprotocols!r}]")
     parsed = URL(url)
     if parsed.scheme in _HTTP_SCHEMES:
         parsed = parsed.copy_with(scheme=_HTTP_SCHEMES[parsed.scheme])
@@ -125,9 +127,14 @@ class WebSocketSession:
 
         Raises:
             WebSocketClosed: nobody is there to receive it.
+            TypeError: it is no str.
+            UnicodeEncodeError: it has no UTF-8.
             ApplicationTimeout: the application receives nothing, and there is no more room.
         """
-        await self._send(_checked_text(text))
+        checked = _checked_text(text)
+        if not checked.isascii():
+            checked.encode()  # half of a surrogate pair can't be sent: UnicodeEncodeError
+        await self._send(checked)
 
     async def send_bytes(self, content: bytes) -> None:
         """Send a binary message; errors as for `send_text`."""
@@ -216,11 +223,12 @@ class WebSocketSession:
 
     async def _send(self, message: str | bytes) -> None:
         socket = self._socket
+        if not await socket.wait_for_room(self._seconds):
+            self._hang("received nothing", self._seconds)
         if socket.closed is not None or socket.violation is not None:
             self._raise_failure()
             self._raise_closed()
-        if not await socket.put(message, self._seconds):
-            self._hang("received nothing", self._seconds)
+        socket.up.put(message)
 
     def _raise_failure(self) -> None:
         failure = self._server.failure_of(self._socket)
@@ -247,7 +255,7 @@ def _checked_text(message: str | bytes) -> str:
     return message
 
 
-def _checked_bytes(message: str | bytes) -> bytes:
-    if isinstance(message, str):
+def _checked_bytes(message: str | bytes | bytearray | memoryview) -> bytes:
+    if not isinstance(message, (bytes, bytearray, memoryview)):
         raise TypeError(f"the message is text, not binary: {message!r:.200}")
     return bytes(message)

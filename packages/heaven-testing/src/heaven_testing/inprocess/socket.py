@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -41,7 +42,7 @@ class Close:
 class Socket(Connection):
     """Lives with one WebSocket; arguments as for `Connection`."""
 
-    __slots__ = ("_denial", "_state", "_told_connect", "answered", "closed", "down", "handshake", "up")
+    __slots__ = ("_denial", "_state", "_told_connect", "_told_end", "answered", "closed", "down", "handshake", "up")
 
     def __init__(self, scope: Scope, checker: Checker, trace: Trace | None, *, raises: bool = False) -> None:
         super().__init__(scope, checker, trace, raises=raises)
@@ -54,12 +55,18 @@ class Socket(Connection):
         """How the connection ended, whoever ended it."""
         self._state: State = "connecting"
         self._told_connect = False
+        self._told_end = False
         self._denial = Handshake(403)
 
     @property
     def gone(self) -> bool:
         """Whether the client has left before the application was done with it."""
         return self.closed is not None and self._state != "closed"
+
+    @property
+    def is_half_denied(self) -> bool:
+        """Whether a refusal has begun, and is not complete."""
+        return self._state == "denied"
 
     # The application's side
 
@@ -87,6 +94,9 @@ class Socket(Connection):
                 kind = "text" if isinstance(item, str) else "bytes"
                 return {"type": "websocket.receive", kind: item}
             if self.closed is not None:
+                if self._told_end:
+                    await asyncio.sleep(0)  # one that asks on and on is not to keep the event loop from everybody else
+                self._told_end = True
                 return {"type": "websocket.disconnect", "code": self.closed.code, "reason": self.closed.reason}
             await self.up.filled.wait()
 
@@ -143,12 +153,11 @@ class Socket(Connection):
                 return False
         return True
 
-    async def put(self, item: str | bytes, seconds: float | None) -> bool:
-        """Send the application a message; the result says whether there was room for it in time."""
-        while self.up.is_full and self.closed is None:
+    async def wait_for_room(self, seconds: float | None) -> bool:
+        """Wait for room for a message to the application, or for the end; the result says whether it came in time."""
+        while self.up.is_full and self.closed is None and self.violation is None:
             if not await self.up.emptied.wait(seconds):
                 return False
-        self.up.put(item)
         return True
 
     def close(self, code: int, reason: str = "") -> None:
