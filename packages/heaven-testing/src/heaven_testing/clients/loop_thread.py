@@ -49,17 +49,21 @@ class LoopThread:
             raise
 
     def stop(self) -> None:
-        """Stop the loop, and close it."""
+        """Stop the loop with all that runs on it, and close it."""
         loop, thread = self._loop, self._thread
         self._loop = self._thread = None
         if loop is not None and thread is not None:
-            self_ending = asyncio.run_coroutine_threadsafe(_wind_up(loop), loop)
-            self_ending.result()
+            asyncio.run_coroutine_threadsafe(_wind_up(loop), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
 
 
 async def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
+    # As `asyncio.run` does: a pending task that is collected with its loop complains.
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     await loop.shutdown_asyncgens()
     await loop.shutdown_default_executor()
