@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from heaven_testing.inprocess.server import InProcessServer
     from heaven_testing.library import AsyncByteStream, Request, SyncByteStream
 
-_FAILED = b"Internal Server Error"
+_CLOSED = "the server closed the connection before the response was complete"
 
 
 class Transfer:
@@ -31,7 +31,9 @@ class Transfer:
         ConnectError: the application does not run.
     """
 
-    __slots__ = ("_faults", "_left", "_read", "_request", "_seconds", "_sent", "_server", "_upload", "exchange")
+    __slots__ = (
+        "_faults", "_is_leaving", "_left", "_read", "_request", "_seconds", "_sent", "_server", "_upload", "exchange",
+    )  # fmt: skip
 
     def __init__(self, server: InProcessServer, request: Request) -> None:
         self.exchange: Exchange = server.request(request)
@@ -43,6 +45,7 @@ class Transfer:
         self._read = 0
         self._left = b""
         self._upload: asyncio.Task[None] | None = None
+        self._is_leaving = False
 
     # What is sent
 
@@ -89,10 +92,10 @@ class Transfer:
         """
         exchange, faults = self.exchange, self._faults
         for piece in pieces(chunk, faults.send_chunk or max(len(chunk), 1)):
-            while exchange.upload.is_full and not (exchange.over or exchange.complete):
+            while exchange.upload.is_full and not exchange.takes_no_more:
                 if not await exchange.upload.emptied.wait(self._seconds):
                     self._hang("did not read its body")
-            if exchange.over or exchange.complete:
+            if exchange.takes_no_more:
                 return False
             rest = len(piece) if faults.disconnect_after is None else faults.disconnect_after - self._sent
             if piece[:rest]:
@@ -125,6 +128,7 @@ class Transfer:
             ApplicationTimeout: they did not come in time.
             ConformanceError: the application broke a rule of ASGI.
             Exception: what the application raised; with `raise_app_exceptions=False` it is a 500, as from a server.
+            RemoteProtocolError: the server stopped meanwhile.
         """
         exchange = self.exchange
         if exchange.status is None or exchange.over:
@@ -134,13 +138,9 @@ class Transfer:
             if exchange.status is None or exchange.violation is not None:
                 self._raise_failure()
             if exchange.status is None:
-                exchange.status = 500
-                exchange.headers = [
-                    (b"content-type", b"text/plain; charset=utf-8"),
-                    (b"content-length", b"%d" % len(_FAILED)),
-                ]
-                exchange.download.put(_FAILED)
-                exchange.complete = True
+                if exchange.gone:
+                    raise RemoteProtocolError(f"{exchange.name}: {_CLOSED}", request=self._request)
+                exchange.fail()
 
     async def read(self) -> bytes | None:
         """The next part of the response's content, None after the last one.
@@ -148,26 +148,30 @@ class Transfer:
         Raises:
             ApplicationTimeout: it did not come in time.
             Disconnected: the client left here, as it was told to.
+            ValueError: the response was shorter than the bytes that the client was to leave after.
             RemoteProtocolError: the application ended before its response did.
             ConformanceError, Exception: as in `respond`.
         """
-        if self._faults is NO_FAULTS:
-            return await self._next()
         faults = self._faults
+        if faults is NO_FAULTS:
+            return await self._next()
+        last = faults.disconnect_after_response
+        if self._read == last:
+            await self._disconnect(f"after {last} bytes of the response")
         if faults.read_delay:
             await asyncio.sleep(faults.read_delay)
         if not self._left:
             chunk = await self._next()
             if chunk is None:
+                if last is not None:
+                    raise ValueError(f"disconnect_after_response={last}, but the response has only {self._read} bytes")
                 return None
             self._left = chunk
         size = faults.read_chunk or len(self._left)
-        if faults.disconnect_after_response is not None:
-            size = min(size, faults.disconnect_after_response - self._read)
+        if last is not None:
+            size = min(size, last - self._read)
         part, self._left = self._left[:size], self._left[size:]
         self._read += len(part)
-        if not part:
-            await self._disconnect(f"after {self._read} bytes of the response")
         return part
 
     async def _next(self) -> bytes | None:
@@ -183,9 +187,8 @@ class Transfer:
         if exchange.error is not None:
             self._raise_failure()
         if not exchange.complete:
-            raise RemoteProtocolError(
-                f"{exchange.name}: the application ended before its response did", request=self._request
-            )
+            told = _CLOSED if exchange.gone else "the application ended before its response did"
+            raise RemoteProtocolError(f"{exchange.name}: {told}", request=self._request)
         return None
 
     def content(self) -> list[bytes] | None:
@@ -219,6 +222,7 @@ class Transfer:
 
     async def _disconnect(self, after: str) -> NoReturn:
         exchange = self.exchange
+        self._is_leaving = True
         exchange.leave()
         if not await exchange.wait_for_end(self._seconds):
             self._hang("did not end after the client left")
@@ -227,7 +231,7 @@ class Transfer:
 
     async def _raise_interruption(self) -> None:
         """Raise what the sending of the body failed with."""
-        if self.exchange.gone and self._upload is not None:
+        if self._is_leaving and self._upload is not None:
             await asyncio.wait((self._upload,))  # it is about to say why the client left
         if self.exchange.interrupted is not None:
             raise self.exchange.interrupted

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from heaven_testing.conformance import Checker
     from heaven_testing.tracing import Trace
 
+_FAILED = b"Internal Server Error"
+
 
 class Exchange(Connection):
     """Lives with one request; arguments as for `Connection`."""
@@ -138,7 +140,21 @@ class Exchange(Connection):
     @property
     def _is_stuck(self) -> bool:
         """Whether nothing more will come."""
-        return self.over or self.violation is not None or self.interrupted is not None
+        return self.over or self._gone or self.violation is not None
+
+    @property
+    def takes_no_more(self) -> bool:
+        """Whether nobody will read more of the request's body."""
+        return self.complete or self._is_stuck
+
+    def fail(self) -> None:
+        """Answer in place of an application that failed before its response began, as a server does."""
+        self.status = 500
+        self.headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(_FAILED)),
+        ]
+        self._put(_FAILED, ends=True)
 
     def interrupt(self, error: BaseException) -> None:
         """The client's own side failed, and leaves."""
