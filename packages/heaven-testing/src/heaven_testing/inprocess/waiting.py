@@ -44,8 +44,8 @@ def where(task: asyncio.Task[Any]) -> str:
     if not own:
         return "waits, and does not tell where"
     place = _told(own[-1])
-    inner = next((frame for frame in reversed(frames) if frame is not own[-1] and _is_in(frame, _OURS[:1])), None)
-    message = _AT_THE_SERVER.get(inner.f_code.co_name) if inner is not None else None
+    inner = [frame.f_code.co_name for frame in frames[frames.index(own[-1]) + 1 :] if _is_in(frame, _OURS[:1])]
+    message = next((_AT_THE_SERVER[name] for name in inner if name in _AT_THE_SERVER), None)
     return f"waits in {place}" + (f", for {message}" if message else "")
 
 
