@@ -234,13 +234,8 @@ def test_the_runner_of_an_application_that_does_not_start_ends_with_3(monkeypatc
         listener.detach()
         with pytest.raises(SystemExit) as ended:
             runner.main([argument])
-        os.set_blocking(reading, False)
-        if startup is returning:
-            assert b"" == os.read(reading, 1)
+        assert (runner.DID_NOT_START, b"") == (ended.value.code, os.read(reading, 1))
         os.close(reading)
-        if startup is not returning:
-            os.close(ready)
-        assert runner.DID_NOT_START == ended.value.code
 
 
 async def returning(server, sockets=None):

@@ -54,10 +54,12 @@ class _Reporting(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            os.write(self._ready, b"1")
-        os.close(self._ready)
+        try:
+            await super().startup(sockets)
+            if self.started:
+                os.write(self._ready, b"1")
+        finally:
+            os.close(self._ready)
 
 
 def _already_done(number: int, frame: FrameType | None) -> None:
