@@ -23,7 +23,9 @@ def raw(talk: Any) -> Any:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             raise NotImplementedError
-        assert {"type": "websocket.connect"} == await receive()
+        message = await receive()
+        if message != {"type": "websocket.connect"}:
+            raise LookupError(message)
         await talk(scope, receive, send)
 
     return app

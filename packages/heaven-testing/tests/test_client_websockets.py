@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
 from heaven import WebSocketDisconnected
 from heaven_testing import ApplicationTimeout, Client, WebSocketClosed
+from heaven_testing.conformance import checker_for
 from heaven_testing.inprocess.pipes import HIGH_WATER
+from heaven_testing.inprocess.scopes import Peer, socket_scope
+from heaven_testing.inprocess.socket import Socket
 from socket_apps import SOON, accepts_and_closes, echo, raw, serving
 
 
@@ -114,6 +118,19 @@ async def test_two_may_receive_at_once() -> None:
 
 
 async def test_what_was_sent_before_accept_is_received_after_it() -> None:
+    """What a hasty client sends ahead of the answer waits for it: a server gives it to the application afterwards."""
+    scope: Any = {"type": "websocket", "path": "/ws"}
+    socket = Socket(scope, checker_for(socket_scope(httpx.Request("GET", "http://x/ws"), Peer(), {}, ())), None)
+    socket.up.put("in a hurry")
+    assert {"type": "websocket.connect"} == await socket.receive()
+    receiving = asyncio.create_task(socket.receive())
+    await asyncio.sleep(0)
+    assert not receiving.done()
+    await socket.send({"type": "websocket.accept"})
+    assert {"type": "websocket.receive", "text": "in a hurry"} == await receiving
+
+
+async def test_who_asks_before_accept_waits() -> None:
     """An application that asks for messages before it accepts waits for them, and gets them all once it did."""
     received: list[Any] = []
 
