@@ -28,7 +28,7 @@ class LoopThread:
     def start(self) -> None:
         """Start the loop."""
         loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="heaven-testing", daemon=True)
+        thread = threading.Thread(target=_run, args=(loop,), name="heaven-testing", daemon=True)
         thread.start()
         self._loop, self._thread = loop, thread
 
@@ -57,6 +57,16 @@ class LoopThread:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Run a loop until it is stopped: `sys.exit()` in a task ends that task, and reaches who waits for it."""
+    while True:
+        try:
+            loop.run_forever()
+        except (KeyboardInterrupt, SystemExit):
+            continue
+        return
 
 
 async def _wind_up(loop: asyncio.AbstractEventLoop) -> None:

@@ -91,9 +91,12 @@ class Connection:
         """What the test has to be told of, once.
 
         Args:
-            raised: whether that is also what the application raised; a violation of the specification it always is.
+            raised: whether that is also what the application raised; a violation of the specification it always is,
+                and so is what is no Exception: an outcome of the test (`pytest.fail`), `sys.exit()`, Ctrl-C.
         """
-        failure = self.violation or (self.error if raised else None)
+        error = self.error
+        outcome = error is not None and not isinstance(error, (Exception, asyncio.CancelledError))
+        failure = self.violation or (error if raised or outcome else None)
         if failure is None or self.reported:
             return None
         self.reported = True

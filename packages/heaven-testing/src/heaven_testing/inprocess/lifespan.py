@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heaven_testing.conformance import checker_for
@@ -54,10 +55,9 @@ class Lifespan:
         self._events.append("lifespan.startup")
         self._task = asyncio.get_running_loop().create_task(self._run(), context=context)
         answer = await self._answer("startup", seconds)
+        self._raise_beyond()
         if answer is not None and answer["type"] == "lifespan.startup.complete":
             return
-        if isinstance(self._error, ConformanceError):
-            raise self._error
         if answer is None and self._mode == "auto" and not self._received:
             return  # it raised at the sight of the scope, or returned: it does not know the protocol
         if answer is not None:
@@ -74,18 +74,25 @@ class Lifespan:
             ShutdownFailed: it said so, or raised.
             ApplicationTimeout: it did not stop in time.
         """
-        if self._task is None or (self._task.done() and "lifespan.startup.complete" not in self._answers):
-            return
+        task = self._task
+        if task is None or (task.done() and (self._error is None or "lifespan.startup.complete" not in self._answers)):
+            return  # it takes no part, or no more
         self._events.append("lifespan.shutdown")
         self._asked.wake()
         answer = await self._answer("shutdown", seconds)
-        await asyncio.wait((self._task,), timeout=seconds)
-        if isinstance(self._error, ConformanceError):
-            raise self._error
-        if self._error is not None or answer is None or answer["type"] == "lifespan.shutdown.failed":
-            told = answer.get("message", "") if answer is not None else "it ended without an answer"
-            reason = f"{type(self._error).__name__}: {self._error}" if self._error is not None else told
-            raise ShutdownFailed(f"the application did not shut down in order: {reason}") from self._error
+        self._raise_beyond()
+        await asyncio.wait((task,), timeout=seconds)
+        if not task.done():
+            raise ApplicationTimeout(
+                f"the application did not return in {seconds:g} s after its shutdown: {where(task)}"
+            )
+        if self._error is not None:
+            told = f"{type(self._error).__name__}: {self._error}"
+        elif answer is not None and answer["type"] == "lifespan.shutdown.failed":
+            told = answer.get("message", "")
+        else:
+            return
+        raise ShutdownFailed(f"the application did not shut down in order: {told}") from self._error
 
     def cancel(self) -> None:
         """End the application's task, whatever it does."""
@@ -99,16 +106,24 @@ class Lifespan:
             for outcome in ("complete", "failed"):
                 if (answer := self._answers.get(f"lifespan.{phase}.{outcome}")) is not None:
                     return answer
+            if isinstance(self._error, ConformanceError):
+                return None
             if not await self._answered.wait(seconds):
                 raise ApplicationTimeout(f"{phase} did not finish in {seconds:g} s: the application {where(task)}")
         return self._answers.get(f"lifespan.{phase}.complete") or self._answers.get(f"lifespan.{phase}.failed")
+
+    def _raise_beyond(self) -> None:
+        """Raise what is no failure of a step: a broken rule, an outcome of the test, Ctrl-C."""
+        error = self._error
+        if isinstance(error, ConformanceError) or not isinstance(error, (Exception, asyncio.CancelledError, NoneType)):
+            raise error
 
     async def _run(self) -> None:
         try:
             await self._app(self._scope, self._receive, self._send)
             self._checker.returned()
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whoever waits for the answer raises it
-            self._error = error
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the answer raises it
+            self._error = self._error or error
         finally:
             self._answered.wake()
 
@@ -121,6 +136,11 @@ class Lifespan:
         return message
 
     async def _send(self, message: Message) -> None:
-        self._checker.sent(message)
+        try:
+            self._checker.sent(message)
+        except ConformanceError as error:
+            self._error = self._error or error
+            self._answered.wake()
+            raise
         self._answers[message["type"]] = message
         self._answered.wake()
