@@ -63,10 +63,11 @@ class Connection:
             pass  # a server is no more surprised than the application was (ASGI HTTP, Disconnected Client)
         except ConformanceError as error:
             self.violation = self.violation or error
-        except BaseException as error:
+        except asyncio.CancelledError as error:
             self.error = error
-            if isinstance(error, (KeyboardInterrupt, SystemExit, asyncio.CancelledError)):
-                raise
+            raise
+        except BaseException as error:  # noqa: BLE001 - who waits for the response raises it, Ctrl-C as well
+            self.error = error
         finally:
             self.over = True
             self.wake()

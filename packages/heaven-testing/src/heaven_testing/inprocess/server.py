@@ -14,8 +14,9 @@ from heaven_testing.conformance import checker_for
 from heaven_testing.errors import ApplicationTimeout, LeakError
 from heaven_testing.inprocess.connection import Connection
 from heaven_testing.inprocess.exchange import Exchange
-from heaven_testing.inprocess.leaks import ALL_LEAKS, OWNER, Leak, LeakCheck
+from heaven_testing.inprocess.leaks import ALL_LEAKS, Leak, LeakCheck
 from heaven_testing.inprocess.lifespan import Lifespan, Mode
+from heaven_testing.inprocess.ownership import OWNER
 from heaven_testing.inprocess.scopes import Peer, http_scope, socket_scope
 from heaven_testing.inprocess.signals import Signal
 from heaven_testing.inprocess.socket import Socket
@@ -259,9 +260,8 @@ class InProcessServer:
         if not await self._wait_until_idle(seconds):
             told = "; ".join(f"{each.name} {where(each.task)}" for each in self._live if each.task is not None)
             raise ApplicationTimeout(f"the application did not finish in {seconds:g} s: {told}")
-        failed, self._failed = self._failed, []
-        for connection in failed:
-            failure = self.failure_of(connection)
+        while self._failed:
+            failure = self.failure_of(self._failed.pop(0))
             if failure is not None:
                 raise failure
 
