@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from heaven_testing.plugin.loading import app_name
-
 # What is imported inside a fixture is loaded by the runs that use it, and by no others.
 if TYPE_CHECKING:
     from heaven_testing.servers.live import LiveServer
@@ -44,10 +42,12 @@ def mysql_server(request: pytest.FixtureRequest) -> Iterator[MySQLServer]:
 @pytest.fixture(scope="session")
 def live_server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
     """The application of `--heaven-app` under uvicorn, in a process of its own: `url`; it has to exit with 0."""
+    from heaven_testing.plugin.loading import app_name
     from heaven_testing.servers.live import LiveServer
 
     target, config = app_name(request.config), request.config
-    with _started(lambda: LiveServer(target, cwd=config.rootpath), config) as server:
+    # What a test makes fail on purpose leaves tracebacks in the log; how the server ends is checked all the same.
+    with _started(lambda: LiveServer(target, cwd=config.rootpath, tracebacks=True), config) as server:
         yield server
 
 
