@@ -19,7 +19,15 @@ import httpx
 import websockets
 from websockets.asyncio.client import connect
 
-from heaven_testing import Client, ServerProcess, SyncClient, WebSocketClosed, WebSocketDenied
+from heaven_testing import (
+    ApplicationTimeout,
+    Client,
+    Disconnected,
+    ServerProcess,
+    SyncClient,
+    WebSocketClosed,
+    WebSocketDenied,
+)
 
 WORKERS = 32
 """Threads of a SyncAgent: more than any scenario has requests at a time."""
@@ -62,6 +70,10 @@ class Agent:
         return self.client.stream(method, url, **options)
 
     def ws(self, url: str, **options: Any) -> Any:
+        raise NotImplementedError
+
+    async def leave_after(self, size: int, url: str, content: bytes) -> None:
+        """Post a body, and leave after so many bytes of it."""
         raise NotImplementedError
 
     async def begin(self) -> None:
@@ -112,8 +124,18 @@ class OverSocket(Agent):
     async def stop(self) -> None:
         self.server.process.send_signal(signal.SIGTERM)
 
+    async def leave_after(self, size: int, url: str, content: bytes) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        head = f"POST {url} HTTP/1.1\r\nHost: {self.base_url[7:]}\r\nContent-Length: {len(content)}\r\n\r\n"
+        writer.write(head.encode() + content[:size])
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
     @asynccontextmanager
-    async def ws(self, url: str, *, subprotocols: Any = (), headers: Any = ()) -> AsyncIterator[SocketSession]:
+    async def ws(
+        self, url: str, *, subprotocols: Any = (), headers: Any = (), timeout: float = SECONDS
+    ) -> AsyncIterator[SocketSession]:
         connecting = connect(
             str(httpx.URL(self.base_url).join(url)).replace("http:", "ws:", 1),
             host="127.0.0.1",
@@ -125,7 +147,7 @@ class OverSocket(Agent):
             proxy=None,
             max_size=None,
             ping_interval=None,
-            open_timeout=SECONDS,
+            open_timeout=timeout,
             close_timeout=SECONDS,
         )
         try:
@@ -194,13 +216,24 @@ class OverClient(Agent):
     async def stop(self) -> None:
         self.stopping = asyncio.create_task(self.client.shutdown())
 
-    @asynccontextmanager
-    async def ws(self, url: str, *, subprotocols: Any = (), headers: Any = ()) -> AsyncIterator[ClientSession]:
+    async def leave_after(self, size: int, url: str, content: bytes) -> None:
         try:
-            async with self.client.ws(url, subprotocols=subprotocols, headers=headers) as session:
+            await self.request("POST", url, content=content, disconnect_after=size)
+        except Disconnected:
+            return
+        raise AssertionError("the client was to leave")
+
+    @asynccontextmanager
+    async def ws(
+        self, url: str, *, subprotocols: Any = (), headers: Any = (), timeout: float = SECONDS
+    ) -> AsyncIterator[ClientSession]:
+        try:
+            async with self.client.ws(url, subprotocols=subprotocols, headers=headers, timeout=timeout) as session:
                 yield ClientSession(session)
         except WebSocketDenied as refusal:
             raise _denied(refusal.response) from None
+        except ApplicationTimeout:
+            raise TimeoutError from None
 
 
 class ClientSession:
@@ -282,12 +315,16 @@ class OverSyncClient(OverClient):
             await self.call(manager.__exit__, None, None, None)
 
     @asynccontextmanager
-    async def ws(self, url: str, *, subprotocols: Any = (), headers: Any = ()) -> AsyncIterator[ThreadedSession]:
-        manager = self.client.ws(url, subprotocols=subprotocols, headers=headers)
+    async def ws(
+        self, url: str, *, subprotocols: Any = (), headers: Any = (), timeout: float = SECONDS
+    ) -> AsyncIterator[ThreadedSession]:
+        manager = self.client.ws(url, subprotocols=subprotocols, headers=headers, timeout=timeout)
         try:
             session = await self.call(manager.__enter__)
         except WebSocketDenied as refusal:
             raise _denied(refusal.response) from None
+        except ApplicationTimeout:
+            raise TimeoutError from None
         try:
             yield ThreadedSession(self, session)
         finally:

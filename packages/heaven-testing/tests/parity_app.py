@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import parity_heaven_sockets  # noqa: F401 - it registers its routes
-from parity_foreign import falcon_app, fastapi, raw, starlette
+from heaven import App
+from parity_foreign import falcon_app, fastapi, starlette
 from parity_heaven import app as heaven
-from parity_heaven import redirecting, strict
+from parity_raw import raw
+
+redirecting = App(slashes="redirect")
+redirecting.GET("/door", lambda req, res, ctx: "door")
+redirecting.GET("/house/", lambda req, res, ctx: "house")
+redirecting.GET("/names/:name", lambda req, res, ctx: {"name": req.params["name"]})
+
+strict = App(slashes="strict", hosts=["strict.test", "*.strict.test"])
+strict.GET("/door", lambda req, res, ctx: "door")
+strict.GET("/where", lambda req, res, ctx: {"default": req.subdomain})
+strict.GET("/where", lambda req, res, ctx: {"every": req.subdomain}, subdomain="*")
 
 APPLICATIONS: dict[str, Any] = {
     "heaven": heaven,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from typing import Any
 
 from msgspec import Struct
 
-from heaven import SHUTDOWN, App, HTTPError, NotFound
+from heaven import SHUTDOWN, App, ClientDisconnected, HTTPError, NotFound
 from parity_notes import folder, gate, note, noted
 
 MEBIBYTE = 1024 * 1024
+VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="unset")
 
 app = App(max_body_size=4 * MEBIBYTE)
 api = app.subdomain("api")
@@ -28,6 +30,7 @@ class Order(Struct):
 @app.ONCE
 async def greet(app: App) -> None:
     app.keep("greeting", "hello from startup")
+    VARIABLE.set("set at startup")
 
 
 app.ON(SHUTDOWN, lambda app: app.unkeep("greeting"))
@@ -76,8 +79,12 @@ async def total(req: Any, res: Any, ctx: Any) -> dict[str, Any]:
 
 @app.POST("/pieces", stream=True)
 async def pieces(req: Any, res: Any, ctx: Any) -> str:
-    async for chunk in req.stream():
-        note(req.queries["key"], chunk.decode())
+    try:
+        async for chunk in req.stream():
+            note(req.queries["key"], chunk.decode())
+    except ClientDisconnected:
+        note(req.queries["key"], "the client left")
+        raise
     return "all pieces came"
 
 
@@ -179,11 +186,26 @@ async def flood(req: Any, res: Any, ctx: Any) -> None:
     key, count = req.queries["key"], int(req.queries["count"])
 
     async def blocks_with_notes() -> AsyncIterator[bytes]:
-        for _ in range(count):
-            yield bytes(MEBIBYTE)
-            note(key, "sent")
+        try:
+            for _ in range(count):
+                yield bytes(MEBIBYTE)
+                note(key, "sent")
+        finally:
+            note(key, "closed")
 
     res.stream(blocks_with_notes())
+
+
+@app.GET("/in-time")
+async def in_time(req: Any, res: Any, ctx: Any) -> None:
+    """A stream that takes long altogether, and never long for its next piece."""
+
+    async def pieces() -> AsyncIterator[str]:
+        for number in range(4):
+            yield f"{number} "
+            await asyncio.sleep(0.1)
+
+    res.stream(pieces(), "text/plain")
 
 
 @app.POST("/transform", stream=True)
@@ -195,6 +217,7 @@ async def transform(req: Any, res: Any, ctx: Any) -> None:
     res.stream(upper(), "text/plain")
 
 
+app.GET("/crumbs", lambda req, res, ctx: res.stream(blocks(5000, 1)) and None)
 app.GET("/big", lambda req, res, ctx: res.stream(blocks(64, MEBIBYTE // 4)) and None)
 app.GET("/large", lambda req, res, ctx: b"x" * (3 * MEBIBYTE))
 app.GET("/file", lambda req, res, ctx: res.file(folder() / "letters.txt") and None)
@@ -228,6 +251,12 @@ async def set_cookies(req: Any, res: Any, ctx: Any) -> str:
     res.cookie("wide", "3", domain="heaven.test")
     res.cookie("secure", "4", secure=True)
     return "set"
+
+
+@app.GET("/cookies/redirect")
+async def cookie_and_redirect(req: Any, res: Any, ctx: Any) -> None:
+    res.cookie("on-the-way", "1")
+    res.redirect("/cookies")
 
 
 app.GET("/cookies/below", lambda req, res, ctx: req.cookies)
@@ -346,6 +375,14 @@ async def watched(req: Any, res: Any, ctx: Any) -> None:
         note(req.queries["key"], "cancelled")
 
 
+@app.GET("/variable")
+async def variable(req: Any, res: Any, ctx: Any) -> str:
+    """What a context variable is, before it is set for this request."""
+    found = VARIABLE.get()
+    VARIABLE.set("set by a request")
+    return found
+
+
 @app.GET("/barrier")
 async def barrier(req: Any, res: Any, ctx: Any) -> str:
     """Answer when all others are here as well."""
@@ -363,15 +400,3 @@ rescued.ON(500, lambda req, res, ctx, error: {"sorry": type(error).__name__})
 rescued.GET("/divide", lambda req, res, ctx: 1 // 0)
 rescued.GET("/crash", crash)
 app.mount(rescued, "/rescued")
-
-# Applications with options of their own
-
-redirecting = App(slashes="redirect")
-redirecting.GET("/door", lambda req, res, ctx: "door")
-redirecting.GET("/house/", lambda req, res, ctx: "house")
-redirecting.GET("/names/:name", lambda req, res, ctx: {"name": req.params["name"]})
-
-strict = App(slashes="strict", hosts=["strict.test", "*.strict.test"])
-strict.GET("/door", lambda req, res, ctx: "door")
-strict.GET("/where", lambda req, res, ctx: {"default": req.subdomain})
-strict.GET("/where", lambda req, res, ctx: {"every": req.subdomain}, subdomain="*")

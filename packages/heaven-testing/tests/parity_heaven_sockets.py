@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from heaven import HTTPError, WebSocketDisconnected
-from parity_heaven import app
+from parity_heaven import api, app
 from parity_notes import gate, note
 
 
@@ -40,7 +40,9 @@ async def cookies(req: Any, ws: Any, ctx: Any) -> None:
 
 @app.WS("/ws/deny")
 async def deny(req: Any, ws: Any, ctx: Any) -> None:
-    await ws.deny(401, {"why": "no token"}, headers=[("www-authenticate", "Bearer")])
+    await ws.deny(
+        401, {"why": "no token"}, headers=[("www-authenticate", "Bearer"), ("set-cookie", "a=1"), ("set-cookie", "b=2")]
+    )
 
 
 @app.WS("/ws/refuse")
@@ -112,6 +114,12 @@ async def waits_before(req: Any, ws: Any, ctx: Any) -> None:
     await gate(req.queries["key"])
     await ws.accept()
     await ws.send_text("accepted")
+
+
+@api.WS("/ws/where")
+async def where(req: Any, ws: Any, ctx: Any) -> None:
+    await ws.accept()
+    await ws.send_json({"host": req.host, "subdomain": req.subdomain, "url": req.url, "queries": req.queries})
 
 
 @app.WS("/ws/guarded", origins=["https://heaven.test"])

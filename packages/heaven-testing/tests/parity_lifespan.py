@@ -32,11 +32,10 @@ class NotStarted(Exception):
 class Launch:
     """Starts applications one way: `async with launch("steady") as agent`; `ended` says afterwards how that ended."""
 
-    def __init__(self, way: str, environment: pytest.MonkeyPatch) -> None:
+    def __init__(self, way: str) -> None:
         self.way = way
         self.key = uuid.uuid4().hex
         self.ended: Literal["complete", "failed", ""] = ""
-        environment.setenv(KEY, self.key)  # a server's process gets it as well
 
     @asynccontextmanager
     async def __call__(self, name: str, *, root_path: str = "") -> AsyncIterator[Agent]:
@@ -47,7 +46,7 @@ class Launch:
     @asynccontextmanager
     async def _process(self, name: str, root_path: str) -> AsyncIterator[Agent]:
         options = ["--root-path", root_path] if root_path else []
-        server = ServerProcess([*UVICORN, f"parity_life:{name}", *options], path="/nothing")
+        server = ServerProcess([*UVICORN, f"parity_life:{name}", *options], path="/nothing", env={KEY: self.key})
         try:
             await asyncio.to_thread(server.__enter__)
         except ServerDidNotStart as error:
@@ -61,23 +60,25 @@ class Launch:
             await agent.end()
         finally:
             await asyncio.to_thread(server.__exit__, None, None, None)
-        self.ended = "complete" if "Application shutdown complete" in server.output else "failed"
+        self.ended = "failed" if "Application shutdown failed" in server.output else "complete"
 
     @asynccontextmanager
     async def _client(self, name: str, root_path: str) -> AsyncIterator[Agent]:
         agent = (OverClient if self.way == "Client" else OverSyncClient)(name, LIVES[name], root_path=root_path)
-        try:
-            await agent.begin()
-        except StartupFailed:
-            raise NotStarted from None
-        self.ended = "complete"
-        try:
-            yield agent
-        finally:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv(KEY, self.key)
             try:
-                await agent.end()
-            except ShutdownFailed:
-                self.ended = "failed"
+                await agent.begin()
+            except StartupFailed:
+                raise NotStarted from None
+            self.ended = "complete"
+            try:
+                yield agent
+            finally:
+                try:
+                    await agent.end()
+                except ShutdownFailed:
+                    self.ended = "failed"
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,24 @@ async def startup_that_fails(launch: Launch) -> Any:
             pass
     except NotStarted as error:
         return type(error).__name__, notes(launch.key)
+
+
+@life("NotStarted")
+async def startup_that_is_said_to_have_failed(launch: Launch) -> Any:
+    """An application that isn't Heaven's refuses to start in the same way."""
+    try:
+        async with launch("failing_bare"):
+            pass
+    except NotStarted as error:
+        return type(error).__name__
+
+
+@life(("served", "complete"))
+async def exception_in_the_place_of_a_lifespan(launch: Launch) -> Any:
+    """An application that fails on its lifespan without saying so has none, and serves all the same."""
+    async with launch("unwilling") as agent:
+        answer = await agent.request("GET", "/")
+    return answer.text, launch.ended
 
 
 @life(("hello", "failed", ["shutdown three", "shutdown one"]))
@@ -173,6 +192,7 @@ async def no_lifespan(launch: Launch) -> Any:
     (
         {"path": "/url", "url": "http://steady.test/shop/url?a=1", "own": "/shop/url"},
         404,
+        "found",
     )
 )
 async def root_path(launch: Launch) -> Any:
@@ -180,7 +200,9 @@ async def root_path(launch: Launch) -> Any:
     async with launch("steady", root_path="/shop") as agent:
         answer = await agent.request("GET", "/url?a=1")
         below = await agent.request("GET", "/shop/url")
-    return answer.json(), below.status_code
+        async with agent.ws("/ws") as ws:
+            await ws.send("found")
+            return answer.json(), below.status_code, await ws.receive()
 
 
 @life(

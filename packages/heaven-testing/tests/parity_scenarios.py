@@ -23,22 +23,27 @@ SHOWN = 2000
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario: for an application, what is done, and the observation that has to come of it."""
+    """One scenario: for an application, what is done, and the observation that has to come of it.
+
+    `without` are the ways it can't go; a comment beside it says why. `plain` is one that only asks and is answered.
+    """
 
     name: str
     application: str
     run: Callable[[Agent], Awaitable[Any]]
     expected: Any
+    without: tuple[str, ...] = ()
+    plain: bool = False
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(application: str, expected: Any) -> Callable[[Any], Any]:
+def scenario(application: str, expected: Any, *, without: tuple[str, ...] = ()) -> Callable[[Any], Any]:
     """Put a function into the table; its docstring says the rule."""
 
     def decorate(function: Any) -> Any:
-        enter(Scenario(function.__name__, application, function, expected))
+        enter(Scenario(function.__name__, application, function, expected, without))
         return function
 
     return decorate
@@ -50,7 +55,7 @@ def exchange(name: str, application: str, method: str, url: str, expected: Any, 
     async def run(agent: Agent) -> Any:
         return seen(await agent.request(method, url, **options))
 
-    enter(Scenario(name, application, run, expected))
+    enter(Scenario(name, application, run, expected, plain=True))
 
 
 def exchanges(name: str, application: str, requests: Sequence[tuple[Any, ...]], expected: Any) -> None:
@@ -62,7 +67,7 @@ def exchanges(name: str, application: str, requests: Sequence[tuple[Any, ...]], 
             answers.append(seen(await agent.request(method, url, **(options[0] if options else {}))))
         return answers
 
-    enter(Scenario(name, application, run, expected))
+    enter(Scenario(name, application, run, expected, plain=True))
 
 
 def enter(each: Scenario) -> None:

@@ -97,7 +97,17 @@ async def ws_cookies(agent: Any) -> Any:
 
 @scenario(
     "heaven",
-    (401, ["www-authenticate: Bearer", "content-type: application/json", "content-length: 18"], '{"why":"no token"}'),
+    (
+        401,
+        [
+            "www-authenticate: Bearer",
+            "set-cookie: a=1",
+            "set-cookie: b=2",
+            "content-type: application/json",
+            "content-length: 18",
+        ],
+        '{"why":"no token"}',
+    ),
 )
 async def ws_denied(agent: Any) -> Any:
     """A refusal is a whole response: status, headers and body."""

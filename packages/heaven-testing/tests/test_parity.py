@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
 import parity_asgi  # noqa: F401 - this and the next ones enter their scenarios when they are imported
 import parity_bodies  # noqa: F401
+import parity_edges  # noqa: F401
 import parity_errors  # noqa: F401
 import parity_headers  # noqa: F401
 import parity_routing  # noqa: F401
 import parity_streams  # noqa: F401
+import parity_websocket_ends  # noqa: F401
 import parity_websockets  # noqa: F401
 from heaven import App
 from heaven_testing import ServerProcess
@@ -29,6 +34,14 @@ SERVERS = {
 }
 """One process of each serves all applications to all scenarios."""
 WAYS = ["Client", "SyncClient", *SERVERS]
+PLAIN = ["Client", "SyncClient", "uvicorn"]
+"""The ways of a scenario that only asks and is answered: in these the two parsers hardly differ."""
+CASES = [
+    (name, way)
+    for name, each in SCENARIOS.items()
+    for way in (PLAIN if each.plain else WAYS)
+    if way not in each.without
+]
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +86,7 @@ def agent_for(way: str, scenario: Scenario, server: Callable[[str], ServerProces
     return (OverClient if way == "Client" else OverSyncClient)(name, APPLICATIONS[name])
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(("name", "way"), CASES)
 async def test_a_scenario_is_seen_the_same_every_way(
     name: str, way: str, server: Callable[[str], ServerProcess]
 ) -> None:
@@ -85,14 +97,33 @@ async def test_a_scenario_is_seen_the_same_every_way(
     assert scenario.expected == observed
 
 
-@pytest.mark.parametrize("way", ["Client", "SyncClient", "uvicorn"])
+@pytest.mark.parametrize("way", ["Client", "SyncClient"])
 @pytest.mark.parametrize("name", LIFESPANS)
-async def test_a_life_is_seen_the_same_every_way(
-    name: str, way: str, folder: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """How an application starts, stops and fails to is what the table says, in process as under a server."""
-    life = LIFESPANS[name]
-    assert life.expected == await life.run(Launch(way, monkeypatch))
+async def test_a_life_is_seen_in_process_as_the_table_says(name: str, way: str, folder: None) -> None:
+    """How an application starts, stops, and fails to, is what a server makes of it."""
+    assert LIFESPANS[name].expected == await LIFESPANS[name].run(Launch(way))
+
+
+@pytest.fixture(scope="module")
+def lives(folder: None) -> dict[str, Any]:
+    """What was seen of every life under uvicorn: a process for each, beside each other, as each takes a while to start."""
+
+    async def all_lives() -> list[Any]:
+        return await asyncio.gather(
+            *[life.run(Launch("uvicorn")) for life in LIFESPANS.values()], return_exceptions=True
+        )
+
+    with ThreadPoolExecutor(1) as thread:
+        return dict(zip(LIFESPANS, thread.submit(asyncio.run, all_lives()).result(), strict=True))
+
+
+@pytest.mark.parametrize("name", LIFESPANS)
+def test_a_life_is_seen_under_a_server_as_the_table_says(name: str, lives: dict[str, Any]) -> None:
+    """What the table says of lives is what a server makes of them."""
+    observed = lives[name]
+    if isinstance(observed, BaseException):
+        raise observed
+    assert LIFESPANS[name].expected == observed
 
 
 @pytest.mark.parametrize("way", WAYS)
