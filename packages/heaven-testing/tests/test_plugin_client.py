@@ -176,6 +176,25 @@ def test_a_fixture_of_ones_own_may_build_on_it(pytester):
     run(pytester).assert_outcomes(passed=1)
 
 
+def test_the_application_may_come_from_an_async_fixture(pytester):
+    """`app` of a conftest is awaited, by the plugin that runs the test."""
+    configured(pytester, asyncio_mode="auto")
+    modules(
+        pytester,
+        conftest="""
+            import pytest, shop
+            @pytest.fixture
+            async def app():
+                yield shop.make()
+        """,
+        test_it="""
+            async def test_read(client):
+                assert 7 == (await client.get("/orders/7")).json()["id"]
+        """,
+    )
+    run(pytester).assert_outcomes(passed=1)
+
+
 ASYNC = "async def test_it(client):\n    pass\n"
 PLAIN = "def test_it(client):\n    pass\n"
 NO_LOOP = {

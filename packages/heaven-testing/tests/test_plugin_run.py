@@ -18,7 +18,7 @@ LOADED = """
 
 
 def _loaded(pytester, *arguments):
-    result = pytester.runpytest_subprocess(*QUIET, "--collect-only", "-p", "no:xdist", "-p", "no:muffin", *arguments)
+    result = pytester.runpytest_subprocess(*QUIET, "--collect-only", *arguments)
     (line,) = (line for line in result.outlines if line.startswith("loaded:"))
     return {*line.split()[1:]}
 

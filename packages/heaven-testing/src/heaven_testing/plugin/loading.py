@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from heaven.types import ASGIApp
 
-_NAME = re.compile(r"(?P<module>\w+(?:\.\w+)*):(?P<path>\w+(?:\.\w+)*)(?P<call>\(\))?")
+_NAME = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*(\(\))?")
 
 
 def app_name(config: pytest.Config) -> str:

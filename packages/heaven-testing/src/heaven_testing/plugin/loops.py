@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from heaven_testing.plugin.client_options import client_options
-
 if TYPE_CHECKING:
     from heaven.types import ASGIApp
     from heaven_testing.clients.client import Client
@@ -49,6 +47,7 @@ def clients_on_asyncio(fixture: Callable[..., Any]) -> ModuleType:
 
 def _client(app: ASGIApp, request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Client]:
     from heaven_testing.clients.client import Client  # a run without a client does not load it
+    from heaven_testing.plugin.client_options import client_options
 
     return Client(app, **client_options(request, Client))
 

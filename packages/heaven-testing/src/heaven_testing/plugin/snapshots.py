@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from heaven import App, Explanation
     from heaven.serving.wiring import Entry
 
-_SAFE = re.compile(r"[a-z0-9_.-]{1,60}")
-"""What every file system takes, and none takes for something else: some don't tell `A` from `a`."""
+_SAFE = re.compile(r"[a-z0-9_-]{1,60}")
+"""What every file system takes, and none takes for something else: some don't tell `A` from `a`.
+
+Without the dot, which stands before the number of a test's second file.
+"""
 
 
 class RouteSnapshot:
@@ -81,8 +84,8 @@ class RouteSnapshot:
 
 def _file_name(test: str) -> str:
     """The name of a test as a file's; different tests have different ones."""
-    function, _, case = test.replace("::", ".").partition("[")
-    case = case.removesuffix("]")
+    function, _, case = test.partition("[")
+    function, case = function.replace("::", "."), case.removesuffix("]")
     if case and not _SAFE.fullmatch(case):
         readable = re.sub(r"[^a-z0-9_.-]+", "-", case.lower())[:40]
         case = f"{readable}-{sha256(case.encode()).hexdigest()[:8]}"
