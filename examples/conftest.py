@@ -1,29 +1,80 @@
-"""What the tests of the examples share: each example is started for real, and used over sockets."""
+"""What the tests of the examples share: each example is started for real, and in the test's own process.
+
+A test that uses `start` runs twice: over the sockets of a real uvicorn, and without any, by `SyncClient`. Examples have
+to behave alike. What asks for a server by itself is about the process: its signals, its command line, a browser.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from heaven_testing import LiveServer
+from heaven_testing import LiveServer, SyncClient, WebSocketClosed, WebSocketDenied
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
 EXAMPLES = Path(__file__).parent
+IN_PROCESS = "http://testserver"
+PATIENCE = 15.0
+"""Seconds that a client waits for anything."""
 
 Program = Callable[..., str]
 Serve = Callable[..., "Example"]
+Load = Callable[..., Any]
+Start = Callable[..., AbstractContextManager[httpx.Client]]
 
 
 class Example(LiveServer):
     """A running example. It has to shut down in order: its exit code is 0, and no traceback is in its log."""
 
-    def client(self) -> httpx.Client:
+    def client(self) -> OverSockets:
         """A client for this server; close it, or use it in a `with` statement."""
-        return httpx.Client(base_url=self.url, timeout=15)
+        return OverSockets(self)
+
+
+class OverSockets(httpx.Client):
+    """What the tests use of `heaven_testing.SyncClient`, over the sockets of a real server."""
+
+    def __init__(self, server: Example) -> None:
+        super().__init__(base_url=server.url, timeout=PATIENCE, trust_env=False)
+        self.shutdown = server.stop
+
+    @contextmanager
+    def ws(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[WebSocketOverSockets]:
+        """Open a WebSocket; raises WebSocketDenied."""
+        url = str(self.base_url.join(path)).replace("http", "ws", 1)
+        try:
+            connection = connect(url, additional_headers=headers, proxy=None)
+        except InvalidStatus as refused:
+            answer = refused.response
+            fields = list(answer.headers.raw_items())
+            raise WebSocketDenied(httpx.Response(answer.status_code, headers=fields, content=answer.body)) from refused
+        with connection:
+            yield WebSocketOverSockets(connection)
+
+
+class WebSocketOverSockets:
+    """What the tests use of `heaven_testing.SyncWebSocketSession`, over a socket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self.send_text = self.send_bytes = connection.send
+
+    def receive(self) -> str | bytes:
+        """The next message; raises WebSocketClosed."""
+        try:
+            return self._connection.recv(timeout=PATIENCE)
+        except ConnectionClosed as closed:
+            frame = closed.rcvd
+            raise (WebSocketClosed(frame.code, frame.reason) if frame else WebSocketClosed(1006)) from closed
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +95,63 @@ def serve() -> Iterator[Serve]:
             return servers.enter_context(Example(target, cwd=EXAMPLES / example, env=environment, options=options))
 
         yield start
+
+
+@contextmanager
+def loaded(example: str, **environment: str) -> Iterator[Any]:
+    """Import an example's application as uvicorn does in its folder; afterwards none of its modules is there any more.
+
+    Load one at a time: each example has an `application`, and Python knows one module of a name.
+    """
+    before = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLES / example)
+        for variable, value in environment.items():
+            patch.setenv(variable, value)
+        try:
+            yield import_module("application").app
+        finally:
+            for new in set(sys.modules) - before:
+                if Path(getattr(sys.modules[new], "__file__", None) or "").parent == EXAMPLES / example:
+                    del sys.modules[new]
+
+
+@contextmanager
+def in_process(example: str, *, root_path: str = "", **environment: str) -> Iterator[SyncClient]:
+    """Run an example in this process; whoever leaves something behind fails."""
+    environment = {name: value.replace("{url}", IN_PROCESS) for name, value in environment.items()}
+    with (
+        loaded(example, **environment) as app,
+        SyncClient(app, base_url=IN_PROCESS, root_path=root_path, timeout=PATIENCE) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def over_sockets(example: str, *, root_path: str = "", **environment: str) -> Iterator[OverSockets]:
+    """Run an example under uvicorn, in a process of its own."""
+    server = Example("application:app", cwd=EXAMPLES / example, env=environment, options={"root_path": root_path})
+    with server, server.client() as client:
+        yield client
+
+
+@pytest.fixture(params=["uvicorn", "in process"])
+def way(request: pytest.FixtureRequest) -> str:
+    """How an example runs; a test that depends on this runs once for each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def start(way: str) -> Start:
+    """Start an example and use it: `with start("orders", root_path="/shop", SHOP_DATA=...) as client:`."""
+    return over_sockets if way == "uvicorn" else in_process
+
+
+@pytest.fixture
+def load() -> Iterator[Load]:
+    """Import an example's application, until the test is done: `app = load("orders", SHOP_DATA=...)`."""
+    with ExitStack() as stack:
+        yield lambda example, **environment: stack.enter_context(loaded(example, **environment))
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,7 @@ def up_redis(router: Router) -> None:
 
 async def down(router: Router) -> None:
     """Close both, at shutdown."""
+    router.unkeep("turn")
     await router.unkeep("db").ensure_closed()
     router.unkeep("redis").close()
 

@@ -29,7 +29,9 @@ async def open_shop(app: App) -> None:
 
 
 async def close_shop(app: App) -> None:
-    """Close the store; the catalogue and the board hold nothing that needs closing."""
+    """Close the store, and let go of what startup kept with it."""
+    app.unkeep("board")
+    app.unkeep("products")
     orders: OrderStore = app.unkeep("orders")
     await orders.close()
 

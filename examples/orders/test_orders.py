@@ -1,4 +1,4 @@
-"""The orders example, served by uvicorn and used over sockets: every feature, and what it refuses."""
+"""The orders example, under uvicorn and in the test's own process: every feature, and what it refuses."""
 
 from __future__ import annotations
 
@@ -17,26 +17,34 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.frames import Close
-from websockets.sync.client import ClientConnection, connect
+from heaven_testing import WebSocketClosed, WebSocketDenied
 
 HERE = Path(__file__).parent
 KEY = {"authorization": "Bearer test-key"}
 ADA = {"customer": "Ada Lovelace", "email": "ada@example.com", "lines": [{"sku": "MUG-0201", "quantity": 3}]}
+SETTINGS = {"SHOP_API_KEY": "test-key", "SHOP_ORIGINS": "{url}", "SHOP_SUMMARY_EVERY": "0.2"}
 
 
 @pytest.fixture(scope="module")
 def server(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The example, with a data folder of its own."""
-    data = tmp_path_factory.mktemp("data")
-    return serve("orders", SHOP_DATA=str(data), SHOP_API_KEY="test-key", SHOP_ORIGINS="{url}", SHOP_SUMMARY_EVERY="0.2")
+    """The example under uvicorn, for all tests of this module, with a data folder of its own."""
+    return serve("orders", SHOP_DATA=str(tmp_path_factory.mktemp("data")), **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the example in this process: it starts anew with each test, and keeps its orders."""
+    return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture
-def client(server: Any) -> Iterator[httpx.Client]:
-    """An HTTP client for the example."""
-    with server.client() as client:
+def client(way: str, start: Callable[..., Any], request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A client for the example; in this process it fails the test that leaves something behind."""
+    if way == "uvicorn":
+        running = request.getfixturevalue("server").client()
+    else:
+        running = start("orders", SHOP_DATA=str(request.getfixturevalue("folder")), **SETTINGS)
+    with running as client:
         yield client
 
 
@@ -207,13 +215,9 @@ def test_what_is_not_there_is_explained(client: httpx.Client, path: str, detail:
     assert (404, detail) == status_and_detail(client.get(path))
 
 
-def test_links_lead_back_through_the_path_of_a_proxy(
-    serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_links_lead_back_through_the_path_of_a_proxy(start: Callable[..., Any], tmp_path: Path) -> None:
     """Behind a `root_path` the links that the shop hands out have it in front."""
-    data = tmp_path_factory.mktemp("data")
-    options = {"root_path": "/shop"}
-    with serve("orders", options=options, SHOP_DATA=str(data), SHOP_API_KEY="test-key").client() as client:
+    with start("orders", root_path="/shop", SHOP_DATA=str(tmp_path), SHOP_API_KEY="test-key") as client:
         created = client.post("/orders", json=ADA, headers=KEY)
         number = created.json()["id"]
         attached = client.post(f"/orders/{number}/attachments", files={"file": ("a.txt", b"a")}, headers=KEY)
@@ -371,29 +375,29 @@ def test_a_listener_that_comes_back_gets_what_it_missed(client: httpx.Client) ->
 
 
 @contextmanager
-def staff(server: Any, name: str, key: str = "test-key", **options: Any) -> Iterator[ClientConnection]:
+def staff(client: Any, name: str, key: str = "test-key", **options: Any) -> Iterator[Any]:
     """Somebody of the staff, joined to the board."""
-    with connect(f"{server.url.replace('http', 'ws', 1)}/board", **options) as socket:
-        socket.send(json.dumps({"type": "hello", "name": name, "key": key}))
+    with client.ws("/board", **options) as socket:
+        socket.send_text(json.dumps({"type": "hello", "name": name, "key": key}))
         yield socket
 
 
-def next_of(socket: ClientConnection, kind: str) -> Any:
+def next_of(socket: Any, kind: str) -> Any:
     """The data of the next change of this kind."""
     for _ in range(100):
-        change = json.loads(socket.recv(timeout=10))
+        change = json.loads(socket.receive())
         if change["kind"] == kind:
             return change["data"]
     raise AssertionError(f"no {kind!r} among 100 changes")
 
 
-def test_the_staff_see_changes_and_talk(server: Any, client: httpx.Client, order: dict[str, Any]) -> None:
+def test_the_staff_see_changes_and_talk(client: httpx.Client, order: dict[str, Any]) -> None:
     """Who joined, what is said, orders that come, get attachments and go: everybody sees it."""
-    with staff(server, "Ada") as ada:
+    with staff(client, "Ada") as ada:
         assert next_of(ada, "joined") == {"name": "Ada"}
-        with staff(server, "Grace") as grace:
+        with staff(client, "Grace") as grace:
             assert {"name": "Grace"} == next_of(ada, "joined") == next_of(grace, "joined")
-            grace.send(json.dumps({"type": "say", "text": "Hello 🎀"}))
+            grace.send_text(json.dumps({"type": "say", "text": "Hello 🎀"}))
             assert {"name": "Grace", "text": "Hello 🎀"} == next_of(ada, "said") == next_of(grace, "said")
         assert next_of(ada, "left") == {"name": "Grace"}
         made = client.post("/orders", json=ADA, headers=KEY).json()
@@ -404,34 +408,35 @@ def test_the_staff_see_changes_and_talk(server: Any, client: httpx.Client, order
         assert next_of(ada, "cancelled")["status"] == "cancelled"
 
 
-def test_the_board_refuses_what_it_does_not_understand(server: Any) -> None:
+def test_the_board_refuses_what_it_does_not_understand(client: httpx.Client) -> None:
     """A message that is none is answered to its sender; the connection stays."""
-    with staff(server, "Ada") as ada:
+    with staff(client, "Ada") as ada:
         next_of(ada, "joined")
-        ada.send('{"type": "say", "text": ""}')
+        ada.send_text('{"type": "say", "text": ""}')
         assert "text" in next_of(ada, "refused")["reason"]
-        ada.send("nonsense")
+        ada.send_text("nonsense")
         assert "malformed" in next_of(ada, "refused")["reason"]
-        ada.send(b'{"type": "say", "text": "as bytes"}')
+        ada.send_bytes(b'{"type": "say", "text": "as bytes"}')
         assert next_of(ada, "said")["text"] == "as bytes"
 
 
 @pytest.mark.parametrize("hello", ['{"type": "hello", "name": "Eve", "key": "wrong"}', "nonsense", '{"name": "Eve"}'])
-def test_the_board_needs_the_key(server: Any, hello: str | bytes) -> None:
+def test_the_board_needs_the_key(client: Any, hello: str) -> None:
     """Whoever does not begin with the right key is closed out, with 1008."""
-    with connect(f"{server.url.replace('http', 'ws', 1)}/board") as eve:
-        eve.send(hello)
-        with pytest.raises(ConnectionClosed) as closed:
-            eve.recv(timeout=10)
+    with client.ws("/board") as eve:
+        eve.send_text(hello)
+        with pytest.raises(WebSocketClosed) as closed:
+            eve.receive()
 
-    assert closed.value.rcvd == Close(1008, "the key is wrong")
+    assert (closed.value.code, closed.value.reason) == (1008, "the key is wrong")
 
 
-def test_pages_of_other_origins_can_not_open_the_board(server: Any) -> None:
+def test_pages_of_other_origins_can_not_open_the_board(client: httpx.Client) -> None:
     """A handshake with a foreign Origin is refused before it is accepted."""
-    with pytest.raises(InvalidStatus) as refused, staff(server, "Eve", origin="https://evil.test"):
+    own = str(client.base_url).rstrip("/")
+    with pytest.raises(WebSocketDenied) as refused, staff(client, "Eve", headers={"origin": "https://evil.test"}):
         pass
-    with staff(server, "Ada", origin=server.url) as ada:
+    with staff(client, "Ada", headers={"origin": own}) as ada:
         next_of(ada, "joined")
 
     assert refused.value.response.status_code == 403
@@ -453,16 +458,18 @@ def test_the_page_and_its_files_are_served(client: httpx.Client) -> None:
     assert client.head("/").status_code == 200
 
 
-def test_it_stops_while_somebody_listens_and_keeps_its_orders(serve: Callable[..., Any], tmp_path: Path) -> None:
-    """SIGTERM ends open event streams and boards in order; orders are there after the next start, loaded once."""
+def test_it_stops_while_somebody_listens_and_keeps_its_orders(start: Callable[..., Any], tmp_path: Path) -> None:
+    """SIGTERM ends open event streams, and boards with 1001; orders are there after the next start, loaded once."""
     settings = {"SHOP_DATA": str(tmp_path), "SHOP_API_KEY": "test-key"}
-    first = serve("orders", **settings)
-    with first.client() as client, client.stream("GET", "/events") as answer, staff(first, "Ada") as ada:
-        next(events(answer))
+    with start("orders", **settings) as client, client.stream("GET", "/events") as answer, staff(client, "Ada") as ada:
+        stream = events(answer)
+        next(stream)
         next_of(ada, "joined")
         made = client.post("/orders", json=ADA, headers=KEY).json()
-        first.stop()
-    second = serve("orders", **settings)
-    with second.client() as client:
+        client.shutdown()
+        assert {"created", "summary"} >= {event["event"] for event in stream}
+        with pytest.raises(WebSocketClosed, match="1001"):
+            next_of(ada, "nothing of this kind")
+    with start("orders", **settings) as client:
         assert made == client.get(f"/orders/{made['id']}").json()
         assert client.get("/orders").json()["total"] == 3_001
