@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import linecache
+import os
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, cast
 
 import heaven
 
-_OURS = (str(Path(__file__).parents[1]), str(Path(heaven.__file__).parent))
+_OURS = (f"{Path(__file__).parents[1]}{os.sep}", f"{Path(heaven.__file__).parent}{os.sep}")
 _STANDARD = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
 _INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
 
@@ -58,7 +59,9 @@ _AT_THE_SERVER = {
 
 def _frames(awaited: Any) -> Iterator[FrameType]:
     """The frames of a coroutine and of what it awaits, the innermost last."""
-    while awaited is not None:
+    seen: set[int] = set()  # tasks may wait for each other
+    while awaited is not None and id(awaited) not in seen:
+        seen.add(id(awaited))
         frame, awaited = _step(awaited)
         if frame is not None:
             yield frame
@@ -71,9 +74,13 @@ def _step(awaited: Any) -> tuple[FrameType | None, Any]:
             return getattr(awaited, attributes[0]), getattr(awaited, attributes[1])
     if isinstance(awaited, asyncio.Task):
         return None, cast("Any", awaited).get_coro()
-    # `async for` awaits an object that does not show its generator; what it refers to does.
+    # `async for` awaits an object that does not show its generator, and `await task` one that does not show its task;
+    # what they refer to does. `gather` waits for several: the first one that is not done is told.
     referents: list[Any] = gc.get_referents(awaited)
-    return None, next((each for each in referents if hasattr(each, "ag_frame")), None)
+    for each in [*referents, *(child for future in referents for child in getattr(future, "_children", ()))]:
+        if hasattr(each, "ag_frame") or (isinstance(each, asyncio.Task) and not cast("Any", each).done()):
+            return None, each
+    return None, None
 
 
 def _is_in(frame: FrameType, folders: tuple[str, ...]) -> bool:
