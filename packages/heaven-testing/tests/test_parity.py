@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -29,10 +30,12 @@ from parity_notes import FOLDER
 from parity_scenarios import SCENARIOS, Scenario
 
 SERVERS = {
-    "uvicorn": ["--http", "httptools", "--ws", "websockets-sansio"],
+    "uvicorn": [],
     "uvicorn-h11": ["--http", "h11", "--ws", "wsproto"],
 }
 """One process of each serves all applications to all scenarios."""
+SPOKEN_OF = (0, 54)
+"""The uvicorn that the table is of, or a later one; earlier ones tell less in scopes and of closed WebSockets."""
 WAYS = ["Client", "SyncClient", *SERVERS]
 PLAIN = ["Client", "SyncClient", "uvicorn"]
 """The ways of a scenario that only asks and is answered: in these the two parsers hardly differ."""
@@ -62,6 +65,8 @@ def server(folder: None) -> Iterator[Callable[[str], ServerProcess]]:
     with ExitStack() as stack:
 
         def give(kind: str) -> ServerProcess:
+            if tuple(map(int, version("uvicorn").split(".")[:2])) < SPOKEN_OF:
+                pytest.skip("the table is of a later uvicorn")
             if kind not in running:
                 command = [*UVICORN, "parity_app:app", "--lifespan", "on", *SERVERS[kind]]
                 running[kind] = stack.enter_context(ServerProcess(command))
