@@ -31,7 +31,8 @@ class Context(Keeping):
         def __setattr__(self, name: str, value: Any) -> None: ...
 
     def _kept(self) -> dict[str, Any]:
-        return self.__dict__
+        # PERF: vars() would cost a call; pyright takes the __dict__ of an ABC's instance for the class's.
+        return self.__dict__  # pyright: ignore[reportReturnType]
 
     @overload
     def keep(self, key: Key[T], value: T) -> None: ...
@@ -46,7 +47,7 @@ class Context(Keeping):
         name = name_of(key)
         if hasattr(Context, name):
             raise KeyError(f"{name!r} is a method of the context; keep the value under another name")
-        self.__dict__[name] = value
+        setattr(self, name, value)
 
     def __repr__(self) -> str:
         return f"<Context {', '.join(self.__dict__) or 'empty'}>"
