@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from heaven.app import SHUTDOWN, STARTUP, App, Battery
+from heaven.app import App, Battery
 from heaven.callables import threaded
 from heaven.declaring.config import Config
+from heaven.declaring.event_words import SHUTDOWN, STARTUP
 from heaven.declaring.steps import Observer, Step
 from heaven.declaring.store import Key
 from heaven.declaring.verbs import RouteOptions
