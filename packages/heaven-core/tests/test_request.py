@@ -19,7 +19,7 @@ from heaven.errors import BadRequest, ClientDisconnected, UnsupportedMediaType
 from heaven.http import queries, urls
 from heaven.http.queries import parse_query
 from heaven.http.urls import authority, path_below_root, request_target
-from heaven.messages import request
+from heaven.messages import receiving, request
 from heaven.messages.site import Site
 
 JSON = {"content-type": "application/json"}
@@ -48,7 +48,7 @@ def chunked(*chunks: bytes, end: bool = True) -> list[dict[str, Any]]:
     return [*events, {"type": "http.request"} if end else {"type": "http.disconnect"}]
 
 
-@pytest.mark.parametrize("module", [request, urls, queries])
+@pytest.mark.parametrize("module", [receiving, request, urls, queries])
 def test_the_examples_run(module: Any) -> None:
     """Every example in a docstring gives what it shows."""
     assert 0 == doctest.testmod(module).failed
@@ -490,7 +490,7 @@ async def test_text_is_read_in_the_charsets_of_the_web(kind: str, body: bytes, s
 
 async def test_every_charset_that_is_named_can_be_read() -> None:
     """No name in the list is unknown to Python."""
-    for name in request._CHARSETS:
+    for name in receiving._CHARSETS:
         assert "" == b"".decode(name)
 
 

@@ -9,7 +9,8 @@ from heaven.errors import Abort, BadRequest, ClientDisconnected, ValidationError
 from heaven.liveness import WhileConnected
 from heaven.logs import logger
 from heaven.messages.context import Context
-from heaven.messages.request import BODY_METHODS, Request, refuse_length
+from heaven.messages.receiving import BODY_METHODS, refuse_length
+from heaven.messages.request import Request
 from heaven.messages.response import WHOLE, Response, deliverable, messages
 from heaven.serving.background import run_deferred
 from heaven.serving.recovery import DeadlineExceeded
