@@ -98,7 +98,7 @@ def serve() -> Iterator[Serve]:
 
 
 @contextmanager
-def loaded(example: str, **environment: str) -> Iterator[Any]:
+def loaded(example: str, name: str = "app", **environment: str) -> Iterator[Any]:
     """Import an example's application as uvicorn does in its folder; afterwards none of its modules is there any more.
 
     Load one at a time: each example has an `application`, and Python knows one module of a name.
@@ -109,7 +109,7 @@ def loaded(example: str, **environment: str) -> Iterator[Any]:
         for variable, value in environment.items():
             patch.setenv(variable, value)
         try:
-            yield import_module("application").app
+            yield getattr(import_module("application"), name)
         finally:
             for new in set(sys.modules) - before:
                 if Path(getattr(sys.modules[new], "__file__", None) or "").parent == EXAMPLES / example:
@@ -151,7 +151,7 @@ def start(way: str) -> Start:
 def load() -> Iterator[Load]:
     """Import an example's application, until the test is done: `app = load("orders", SHOP_DATA=...)`."""
     with ExitStack() as stack:
-        yield lambda example, **environment: stack.enter_context(loaded(example, **environment))
+        yield lambda *names, **environment: stack.enter_context(loaded(*names, **environment))
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from heaven_testing import LiveServer, MySQLServer, RedisServer, ServerDidNotStart, ServerProcess
+from heaven_testing import LiveServer, MySQLServer, RedisServer, ServerDidNotStart, ServerProcess, SyncClient
 
 HERE = Path(__file__).parent
 GUNICORN = "gunicorn -w 1 -k uvicorn.workers.UvicornWorker -b 127.0.0.1:{port} --graceful-timeout 10 application:router"
@@ -78,6 +79,16 @@ def test_it_uses_both_servers_and_closes_its_connections(
     assert mysql_server.execute(f"SELECT count FROM visits WHERE page = '{page}'") == [("3",)]
     assert min(during) > 0
     assert connected(mysql_server, redis_server) == (0, 0)
+
+
+def test_it_leaves_nothing_behind(load: Callable[..., Any], environment: dict[str, str]) -> None:
+    """In the test's own process, where the client sees tasks, sockets and keys that shutdown forgets."""
+    with SyncClient(load("classic", "router", **environment), timeout=15) as client:
+        visit = client.post("/visits/inside")
+        client.post("/hello/Ada")
+
+    assert visit.json() == {"page": "inside", "count": 1}
+    assert visit.trace.names == ["HANDLER visit"]
 
 
 def test_concurrent_visits_are_all_counted(environment: dict[str, str]) -> None:
