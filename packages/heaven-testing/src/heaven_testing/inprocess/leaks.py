@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import sys
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from typing import Any, Literal, TypeAlias
 
 from heaven import App
 from heaven.running.lifespan import family
+from heaven_testing.inprocess.descriptors import Descriptor, descriptors
+from heaven_testing.inprocess.openings import Openings
+from heaven_testing.inprocess.ownership import belongs
 from heaven_testing.inprocess.waiting import where
 
 Leak: TypeAlias = Literal["tasks", "resources", "exceptions", "store"]
 ALL_LEAKS: frozenset[Leak] = frozenset(("tasks", "resources", "exceptions", "store"))
 """Tasks that still run, files and sockets that are still open, exceptions nobody retrieved, keys still in the store."""
 
-OWNER: ContextVar[object] = ContextVar("heaven_testing_owner", default=None)
-"""The server whose application runs: its tasks inherit it."""
-
-GRACE = 0.05
-"""Seconds that a task which was cancelled has to end."""
+GRACE = 0.2
+"""Seconds that what is on its way to an end has to get there: a task that was cancelled, a connection that closes."""
 
 _LoopHandler: TypeAlias = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]
 
@@ -47,10 +44,14 @@ class LeakCheck:
         self._app = app
         self._owner = owner
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._files: dict[str, str] = {}
+        self._open: dict[int, Descriptor] = {}
+        self._openings = Openings(owner)
         self._keys: dict[App, frozenset[str]] = {}
         self._exceptions: list[str] = []
-        self._handler: _LoopHandler | None = None
+        self.handler_before: _LoopHandler | None = None
+        """What else the event loop tells of exceptions."""
+        self.ended: bool = False
+        """Whether it wants to hear of exceptions no more."""
 
     def begin(self) -> None:
         """Note what is there."""
@@ -58,53 +59,74 @@ class LeakCheck:
         self._tasks = asyncio.all_tasks(loop)
         self._keys = _keys(self._app)
         if "resources" in self._kinds:
-            self._files = _open_files()
+            self._open = descriptors()
+            self._openings.begin()
         if "exceptions" in self._kinds:
-            self._handler = loop.get_exception_handler()
+            self.handler_before = loop.get_exception_handler()
             loop.set_exception_handler(self._note)
 
     async def end(self) -> list[str]:
         """What is left, one sentence for each thing; tasks that are left are cancelled."""
         leaks: list[str] = []
         if "tasks" in self._kinds:
-            leaks += [f"the task {task.get_name()!r}, which {told}" for task, told in await self._left_tasks()]
+            leaks += await self._left_tasks()
         if "exceptions" in self._kinds:
             leaks += await self._left_exceptions()
         if "store" in self._kinds:
             leaks += self._left_keys()
         if "resources" in self._kinds:
-            leaks += [f"an open file or socket: {name}" for fd, name in _open_files().items() if self._is_new(fd, name)]
+            leaks += await self._left_open()
         return leaks
 
-    async def _left_tasks(self) -> list[tuple[asyncio.Task[Any], str]]:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + GRACE
-        while (left := self._running()) and loop.time() < end:  # noqa: ASYNC110 - tasks of all kinds, until a deadline
-            await asyncio.sleep(GRACE / 10)
-        told = [(task, where(task)) for task in left]
+    async def _left_tasks(self) -> list[str]:
+        left = await _after_grace(self._running)
+        told = [
+            f"the task {task.get_name()!r}, which {where(task)}: cancel it at shutdown, and await it" for task in left
+        ]
         for task in left:
             task.cancel()
-        await asyncio.sleep(0)
+        if left:
+            await asyncio.wait(left, timeout=GRACE)
         return told
 
     def _running(self) -> list[asyncio.Task[Any]]:
         tasks = asyncio.all_tasks() - self._tasks - {asyncio.current_task()}
-        return [task for task in tasks if _belongs(task, self._owner)]
+        return [task for task in tasks if belongs(task, self._owner)]
+
+    async def _left_open(self) -> list[str]:
+        # A transport that is closed closes its socket a little later.
+        left = await _after_grace(self._newly_open)
+        self._openings.end()
+        return [f"{each} is open: close it at shutdown" for each in left]
+
+    def _newly_open(self) -> list[Descriptor]:
+        found = {each for number, each in descriptors().items() if not self._knows(number, each)}
+        return sorted(found - self._openings.others(found), key=str) if found else []
+
+    def _knows(self, number: int, descriptor: Descriptor) -> bool:
+        before = self._open.get(number)
+        return before is not None and before.identity == descriptor.identity
 
     async def _left_exceptions(self) -> list[str]:
         # A task tells of an exception that nobody retrieved when it is collected.
         gc.collect(1)
         await asyncio.sleep(0)
+        self.ended = True
         loop = asyncio.get_running_loop()
-        if loop.get_exception_handler() == self._note:
-            loop.set_exception_handler(self._handler)
+        handler = loop.get_exception_handler()
+        # Whoever began later may end later as well, and then hands back what is still wanted.
+        while isinstance(check := getattr(handler, "__self__", None), LeakCheck) and check.ended:
+            handler = check.handler_before
+        loop.set_exception_handler(handler)
         return self._exceptions
 
     def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        told = f" ({type(error).__name__}: {error})" if error is not None else ""
-        self._exceptions.append(f"an exception that nobody saw: {context.get('message')}{told}")
-        (self._handler or _default_handler)(loop, context)
+        thing = context.get("task") or context.get("future") or context.get("handle")
+        if belongs(thing, self._owner):
+            error = context.get("exception")
+            told = f" ({type(error).__name__}: {error})" if error is not None else ""
+            self._exceptions.append(f"an exception that nobody saw: {context.get('message')}{told}")
+        (self.handler_before or _default_handler)(loop, context)
 
     def _left_keys(self) -> list[str]:
         return [
@@ -113,19 +135,9 @@ class LeakCheck:
             for key in sorted(keys - self._keys.get(app, frozenset()))
         ]
 
-    def _is_new(self, fd: str, name: str) -> bool:
-        return self._files.get(fd) != name
-
 
 def _default_handler(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     loop.default_exception_handler(context)
-
-
-def _belongs(task: asyncio.Task[Any], owner: object) -> bool:
-    """Whether the application made a task; Python 3.11 does not tell, and there every new task counts."""
-    if sys.version_info >= (3, 12):
-        return task.get_context().get(OWNER) is owner
-    return True
 
 
 def _keys(app: Any) -> dict[App, frozenset[str]]:
@@ -134,16 +146,10 @@ def _keys(app: Any) -> dict[App, frozenset[str]]:
     return {each: frozenset(each.store.values) for each in family(app) if isinstance(each, App)}
 
 
-def _open_files() -> dict[str, str]:
-    """What is open in this process, by descriptor; empty on systems that don't list it."""
-    found: dict[str, str] = {}
-    try:
-        descriptors = os.listdir("/proc/self/fd")  # noqa: PTH208 - the names are the descriptors
-    except OSError:
-        return found
-    for fd in descriptors:
-        try:
-            found[fd] = os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115
-        except OSError:
-            continue  # the descriptor by which the folder itself was read
-    return found
+async def _after_grace(look: Callable[[], list[Any]]) -> list[Any]:
+    """What is still there when what is about to go has gone."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + GRACE
+    while (left := look()) and loop.time() < end:  # noqa: ASYNC110 - things of all kinds, until a deadline
+        await asyncio.sleep(GRACE / 20)
+    return left
