@@ -216,10 +216,10 @@ class InProcessServer:
         context = self._context.copy()
         if connection.trace is not None:
             context.run(CURRENT.set, connection.trace)
+        self._live.add(connection)
         connection.task = _task(self._serve(connection), context)
 
     async def _serve(self, connection: Connection) -> None:
-        self._live.add(connection)
         try:
             await connection.run(self.app)
         finally:
@@ -237,9 +237,8 @@ class InProcessServer:
         """
         connection.leave()
         connection.reported = True
-        if connection in self._live:
-            self._live.discard(connection)
-            self._given_up.add(connection)
+        self._live.discard(connection)
+        self._given_up.add(connection)
         self._ended.wake()
         return where(connection.task) if connection.task is not None else "was not called"
 
