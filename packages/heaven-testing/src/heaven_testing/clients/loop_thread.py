@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 R = TypeVar("R")
@@ -61,12 +62,11 @@ class LoopThread:
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     """Run a loop until it is stopped: `sys.exit()` in a task ends that task, and reaches who waits for it."""
-    while True:
-        try:
+    stopped = False
+    while not stopped:
+        with suppress(KeyboardInterrupt, SystemExit):
             loop.run_forever()
-        except (KeyboardInterrupt, SystemExit):
-            continue
-        return
+            stopped = True
 
 
 async def _wind_up(loop: asyncio.AbstractEventLoop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from heaven_testing.errors import ConformanceError
@@ -17,7 +18,7 @@ class ClientGone(OSError):
     """What `send` raises after the client left, under servers that raise (ASGI HTTP, Disconnected Client)."""
 
 
-class Connection:
+class Connection(ABC):
     """Lives with one call of the application.
 
     Args:
@@ -49,9 +50,9 @@ class Connection:
         return f"{self.scope.get('method', 'WEBSOCKET')} {self.scope['path']}"
 
     @property
+    @abstractmethod
     def gone(self) -> bool:
         """Whether the client has left before the application was done with it."""
-        raise NotImplementedError
 
     async def run(self, app: ASGIApp) -> None:
         """Call the application, and note how that ends."""
@@ -72,21 +73,21 @@ class Connection:
             self.over = True
             self.wake()
 
+    @abstractmethod
     async def receive(self) -> Message:
         """The next message for the application."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def send(self, message: Message) -> None:
         """Take a message of the application."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wake(self) -> None:
         """Have everyone who waits look again."""
-        raise NotImplementedError
 
+    @abstractmethod
     def leave(self) -> None:
         """The client closes the connection, without a word."""
-        raise NotImplementedError
 
     def failure_for(self, *, raised: bool) -> BaseException | None:
         """What the test has to be told of, once.

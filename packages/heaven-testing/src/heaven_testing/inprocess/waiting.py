@@ -77,10 +77,13 @@ def _step(awaited: Any) -> tuple[FrameType | None, Any]:
     # `async for` awaits an object that does not show its generator, and `await task` one that does not show its task;
     # what they refer to does. `gather` waits for several: the first one that is not done is told.
     referents: list[Any] = gc.get_referents(awaited)
-    for each in [*referents, *(child for future in referents for child in getattr(future, "_children", ()))]:
-        if hasattr(each, "ag_frame") or (isinstance(each, asyncio.Task) and not cast("Any", each).done()):
-            return None, each
-    return None, None
+    candidates = [*referents, *(child for future in referents for child in getattr(future, "_children", ()))]
+    return None, next((each for each in candidates if _is_awaited(each)), None)
+
+
+def _is_awaited(something: Any) -> bool:
+    """Whether it is a generator, or a task that still runs."""
+    return hasattr(something, "ag_frame") or (isinstance(something, asyncio.Task) and not cast("Any", something).done())
 
 
 def _is_in(frame: FrameType, folders: tuple[str, ...]) -> bool:
