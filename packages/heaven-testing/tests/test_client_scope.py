@@ -6,11 +6,13 @@ import contextvars
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from client_apps import answer, raw, reading
 from heaven import STARTUP, App
 from heaven_testing import Client, ConformanceError
+from heaven_testing.inprocess import scopes as scopes_module
 
 OF_THE_TEST: contextvars.ContextVar[str] = contextvars.ContextVar("OF_THE_TEST", default="nothing")
 
@@ -48,6 +50,36 @@ async def test_header_names_arrive_in_lower_case() -> None:
     async with Client(reading(scopes)) as client:
         await client.get("/", headers=[("X-Tag", "One"), ("x-tag", "tWo")])
     assert [(b"x-tag", b"One"), (b"x-tag", b"tWo")] == [pair for pair in scopes[0]["headers"] if pair[0] == b"x-tag"]
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("GE T", {}),
+        ("GET", {"x y": "a"}),
+        ("GET", {"": "a"}),
+        ("GET", {"x": "a\r\nb: c"}),
+        ("GET", {"x": " a"}),
+        ("GET", {"x": "a\x00"}),
+    ],
+)
+async def test_what_no_client_can_send_never_arrives(method: str, headers: Any) -> None:
+    """A method or header field that is none is refused, as by the library's own connections (RFC 9110 5)."""
+    scopes: list[Any] = []
+    async with Client(reading(scopes)) as client:
+        with pytest.raises(httpx.LocalProtocolError, match="can't be sent"):
+            await client.request(method, "/", headers=headers)
+    assert [] == scopes
+
+
+async def test_any_number_of_header_fields_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fields that are remembered as good ones are no more than a bounded number, and the others are as good."""
+    monkeypatch.setattr(scopes_module, "_REMEMBERED", 0)
+    scopes: list[Any] = []
+    async with Client(reading(scopes)) as client:
+        for _ in range(2):
+            await client.get("/", headers={"x-never-seen-before": "1"})
+    assert 2 * [b"1"] == [dict(scope["headers"])[b"x-never-seen-before"] for scope in scopes]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,10 @@ async def hello(req: Any, res: Any, ctx: Any) -> str:
 
 
 async def upload(req: Any, res: Any, ctx: Any) -> int:
-    return sum([len(chunk) async for chunk in req.stream()])
+    size = 0
+    async for chunk in req.stream():
+        size += len(chunk)
+    return size
 
 
 @pytest.fixture

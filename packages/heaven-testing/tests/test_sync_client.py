@@ -430,6 +430,12 @@ def test_a_client_is_entered_once(app: App) -> None:
         client.__enter__()
 
 
+def test_a_client_that_was_not_entered_cannot_be_left(app: App) -> None:
+    """There is nothing to stop, and the error says what was forgotten."""
+    with pytest.raises(RuntimeError, match="enter the client first"):
+        SyncClient(app).__exit__()
+
+
 async def test_it_may_be_used_where_a_loop_runs(app: App) -> None:
     """In an async test it blocks the test's loop, and not the application's."""
     with SyncClient(app) as client:
