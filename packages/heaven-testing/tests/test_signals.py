@@ -1,0 +1,80 @@
+"""Signals: everybody who waits is woken, once, and who waits too long is told so."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heaven_testing.inprocess.signals import Signal
+
+SOON = 0.01
+
+
+async def test_everybody_is_woken() -> None:
+    """Whoever waits at that moment goes on; whoever comes later waits for the next time."""
+    signal = Signal()
+    waiting = [asyncio.create_task(signal.wait(limit)) for limit in (None, 5.0, None)]
+    await asyncio.sleep(0)
+    signal.wake()
+    later = asyncio.create_task(signal.wait())
+    assert [True, True, True] == await asyncio.gather(*waiting)
+    assert not later.done()
+    signal.wake()
+    assert await later
+
+
+async def test_nobody_needs_to_wait() -> None:
+    """A signal that nobody waits for is forgotten."""
+    signal = Signal()
+    signal.wake()
+    assert not await signal.wait(SOON)
+    signal.wake()
+
+
+async def test_who_waits_too_long_is_told_so() -> None:
+    """A limit ends the wait of one, not that of the others."""
+    signal = Signal()
+    patient = asyncio.create_task(signal.wait(5.0))
+    assert not await signal.wait(SOON)
+    assert not await signal.wait(0)
+    signal.wake()
+    assert await patient
+
+
+async def test_who_is_cancelled_waits_no_more() -> None:
+    """A task that is cancelled while it waits disturbs nobody, and its timer ends with it."""
+    signal = Signal()
+    cancelled, patient = asyncio.create_task(signal.wait(SOON)), asyncio.create_task(signal.wait())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    await asyncio.sleep(2 * SOON)
+    signal.wake()
+    assert (True, True) == (cancelled.cancelled(), await patient)
+
+
+@given(st.lists(st.sampled_from(["wait", "wake", "cancel"]), max_size=30))
+def test_any_order_of_waiting_and_waking(steps: list[str]) -> None:
+    """Whoever waited before a wake goes on with it unless it was cancelled; whoever waits after the last one waits."""
+
+    async def play() -> None:
+        signal = Signal()
+        waiting: list[asyncio.Task[bool]] = []
+        for step in steps:
+            if step == "wait":
+                waiting.append(asyncio.create_task(signal.wait()))
+                await asyncio.sleep(0)
+            elif step == "wake":
+                signal.wake()
+                woken, waiting = waiting, []
+                assert [True] * len(woken) == await asyncio.gather(*woken)
+            elif waiting:
+                waiting.pop().cancel()
+        await asyncio.sleep(0)
+        assert not [task for task in waiting if task.done()]
+        for task in waiting:
+            task.cancel()
+
+    asyncio.run(play())
