@@ -244,13 +244,13 @@ async def test_time_is_counted_from_message_to_message() -> None:
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        for _ in range(10):
+        for _ in range(20):
             await asyncio.sleep(0.03)
             await send({"type": "http.response.body", "body": b"tick", "more_body": True})
         await send({"type": "http.response.body"})
 
-    async with Client(raw(slow), timeout=0.25) as client:
-        assert 10 * "tick" == (await client.get("/")).text
+    async with Client(raw(slow), timeout=0.5) as client:
+        assert 20 * "tick" == (await client.get("/")).text
 
 
 async def test_a_blocked_loop_is_no_hang() -> None:
