@@ -25,7 +25,7 @@ class Shortcuts:
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._jar = Jar(super().cookies)  # type: ignore[misc]
+        self._jar = Jar(super().cookies.jar)  # type: ignore[misc]
         self._urls: dict[str, URL] = {}
         self._urls_below: URL | None = None
 
