@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx
@@ -197,6 +198,14 @@ async def test_cookies_of_the_client_are_sent_and_may_be_replaced(app: App) -> N
         assert {"b": "2"} == (await client.get("/echo")).json()["cookies"]
         await client.get("/cookie/kept")
         assert {"b": "2", "seen": "kept"} == (await client.get("/echo")).json()["cookies"]
+
+
+async def test_a_jar_of_the_test_is_the_jar(app: App) -> None:
+    """A CookieJar that is handed in is filled itself, as the library does."""
+    jar = CookieJar()
+    async with Client(app, cookies=jar) as client:
+        await client.get("/cookie/kept")
+    assert ["seen"] == [cookie.name for cookie in jar]
 
 
 async def test_cookies_belong_to_their_host(client: Client) -> None:

@@ -421,6 +421,21 @@ async def test_a_client_is_entered_once() -> None:
         await client.__aenter__()
 
 
+def test_a_client_stays_on_its_loop() -> None:
+    """One that a fixture entered on another loop than the test's would wait for nobody; the error says so."""
+    client = Client(living())
+    mine, other = asyncio.new_event_loop(), asyncio.new_event_loop()
+    try:
+        mine.run_until_complete(client.__aenter__())
+        with pytest.raises(RuntimeError, match="entered on another event loop; give the fixture and the test the same"):
+            other.run_until_complete(client.get("/"))
+        assert "alive" == mine.run_until_complete(client.get("/")).text
+        mine.run_until_complete(client.__aexit__())
+    finally:
+        mine.close()
+        other.close()
+
+
 async def test_an_application_may_live_again() -> None:
     """Each client gives it a new life."""
     log: list[str] = []
