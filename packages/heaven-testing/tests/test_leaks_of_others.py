@@ -17,7 +17,7 @@ import pytest
 
 from heaven import SHUTDOWN, STARTUP, App
 from heaven_testing import Client, LeakError, SyncClient
-from heaven_testing.inprocess import descriptors, leaks, openings
+from heaven_testing.inprocess import descriptors, leaks
 from heaven_testing.inprocess.ownership import belongs
 
 STAYS = "stays"
@@ -238,26 +238,6 @@ async def test_systems_that_do_not_list_what_is_open(monkeypatch: pytest.MonkeyP
     async with Client(serving(startup=lambda app: opened.append(connected()))):
         pass
     opened[0].close()
-
-
-def test_what_can_not_be_opened_disturbs_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is announced to the audit hook, who opens it meets with its own error only."""
-    watching = openings.Openings(object())
-    watching.begin()
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    for arguments in ((), (object(), "r", 0), ("a\0b", "r", 0), ("relative", "r", 0), (10_000, "r", 0)):
-        sys.audit("open", *arguments)
-    watching.end()
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fdopen(10_000)
-
-
-def test_a_descriptor_that_is_no_socket_any_more_is_called_by_its_name() -> None:
-    """What was closed meanwhile is told of as the system called it."""
-    assert "socket:[7]" == str(descriptors.Descriptor(10_000, (0, 0), "socket:[7]"))
 
 
 # Other applications
