@@ -77,6 +77,7 @@ class InProcessServer:
         self._lifespan = Lifespan(app, self.state, settings.lifespan)
         self._leaks = LeakCheck(app, self, settings.leaks)
         self._context = contextvars.Context()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._live: set[Connection] = set()
         self._failed: list[Connection] = []
         self._given_up: set[Connection] = set()
@@ -92,6 +93,7 @@ class InProcessServer:
         Raises:
             StartupFailed: it did not start.
         """
+        self._loop = asyncio.get_running_loop()
         # A server knows nothing of the test, so nor do the context variables that the application sees.
         self._context = contextvars.Context()
         self._context.run(OWNER.set, self)
@@ -195,6 +197,7 @@ class InProcessServer:
 
         Raises:
             ConnectError: the server does not run.
+            RuntimeError: it runs on another event loop.
         """
         self._check_running(request)
         scope = http_scope(request, self.settings.peer, self.state)
@@ -277,6 +280,10 @@ class InProcessServer:
         if not self.running:
             raise ConnectError(
                 "the application does not run: nobody has entered the client, or it was shut down", request=request
+            )
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            raise RuntimeError(
+                "the client was entered on another event loop; give the fixture and the test the same loop scope"
             )
 
 
