@@ -10,6 +10,8 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +198,23 @@ async def test_a_log_file_is_nobodys_leak(tmp_path: Path) -> None:
     for each in handlers:
         logger.removeHandler(each)
         each.close()
+
+
+async def test_what_cleans_up_after_processes_is_nobodys_leak() -> None:
+    """Shared memory that is given back has started a process of Python's own, which stays."""
+    tracker = resource_tracker._resource_tracker  # type: ignore[attr-defined]
+    was_running = tracker._fd is not None
+
+    async def share(req: Any, res: Any, ctx: Any) -> None:
+        memory = SharedMemory(create=True, size=1)
+        memory.close()
+        memory.unlink()
+
+    async with Client(serving(share)) as client:
+        await client.get("/share")
+        assert tracker._fd is not None
+    if not was_running:
+        tracker._stop()
 
 
 async def test_names_and_pools_are_nobodys_leak() -> None:

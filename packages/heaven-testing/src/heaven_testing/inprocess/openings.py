@@ -42,9 +42,9 @@ class Openings:
         _listening = tuple(each for each in _listening if each is not self)
 
     def others(self, among: Iterable[Descriptor]) -> set[Descriptor]:
-        """What is known to be open for others than the application, and for logs: those are closed with the process."""
-        sockets = {each.fileno() for each in list(self._sockets)} | _log_files()
-        return {each for each in among if each.number in sockets or self._only_others.get(each.name, False)}
+        """What is known to be open for others than the application, or for the process as long as that lives."""
+        numbers = {each.fileno() for each in list(self._sockets)} | _log_files() | _trackers()
+        return {each for each in among if each.number in numbers or self._only_others.get(each.name, False)}
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take an audit event."""
@@ -90,6 +90,12 @@ def _log_files() -> set[int]:
     handlers = [handler for logger in loggers for handler in getattr(logger, "handlers", ())]
     streams = [each.stream for each in handlers if isinstance(each, logging.FileHandler)]
     return {stream.fileno() for stream in streams if stream is not None and not stream.closed}
+
+
+def _trackers() -> set[int]:
+    """How processes are told what to clean up: whoever first shares memory or has a pool of processes opens it."""
+    module = sys.modules.get("multiprocessing.resource_tracker")
+    return {getattr(getattr(module, "_resource_tracker", None), "_fd", None) or 0}
 
 
 def _name(path: Any) -> str | None:
