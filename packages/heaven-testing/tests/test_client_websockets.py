@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from heaven import WebSocketDisconnected
-from heaven_testing import ApplicationTimeout, Client, WebSocketClosed
+from heaven_testing import ApplicationTimeout, Client, ConformanceError, WebSocketClosed
 from heaven_testing.conformance import checker_for
 from heaven_testing.inprocess.pipes import HIGH_WATER
 from heaven_testing.inprocess.scopes import Peer, socket_scope
@@ -215,6 +215,30 @@ async def test_who_waits_for_room_learns_of_the_end() -> None:
         enough.set()
         with pytest.raises(WebSocketClosed, match="1009: too much"):
             await sending
+
+
+async def test_who_waits_for_room_learns_of_a_violation() -> None:
+    """A message that waits for room fails with the rule that the application breaks meanwhile, at once."""
+    enough = asyncio.Event()
+
+    async def wrong(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        await enough.wait()
+        try:
+            await send({"type": "websocket.accept"})
+        except ConformanceError:
+            await asyncio.Event().wait()
+
+    async with Client(raw(wrong), timeout=None) as client:
+        async with client.ws("/ws") as ws:
+            await ws.send_bytes(b"x" * (HIGH_WATER + 1))
+            sending = asyncio.create_task(ws.send_text("more"))
+            await asyncio.sleep(0)
+            enough.set()
+            with pytest.raises(ConformanceError, match="websocket-accept-once"):
+                await asyncio.wait_for(sending, 5)
+        with pytest.raises(ApplicationTimeout):
+            await client.shutdown(SOON)
 
 
 @pytest.mark.parametrize("leaves", [True, False])

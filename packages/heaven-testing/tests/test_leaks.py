@@ -156,6 +156,11 @@ async def pipe(app: App, place: Place) -> Any:
     return os.pipe()
 
 
+@fault("resources", "the handle of a process is open: close it at shutdown", lambda app, number: os.close(number))
+async def process(app: App, place: Place) -> Any:
+    return os.pidfd_open(os.getpid())
+
+
 @fault("store", r"'pool' in the store: have ON\(SHUTDOWN, ...\) unkeep", lambda app, left: app.unkeep("pool"))
 async def key(app: App, place: Place) -> Any:
     app.keep("pool", object())
@@ -178,6 +183,17 @@ async def exception(app: App, place: Place) -> Any:
 )
 async def exception_in_a_callback(app: App, place: Place) -> Any:
     asyncio.get_running_loop().call_soon(fail_at_once)
+    await asyncio.sleep(0.001)
+
+
+@fault(
+    "exceptions",
+    r"an exception that nobody saw: Task exception was never retrieved \(LookupError: no such room\)",
+    lambda app, left: None,
+)
+async def exception_of_a_task_that_knows_itself(app: App, place: Place) -> Any:
+    knot: list[Any] = [asyncio.create_task(fail())]
+    knot.append(knot)
     await asyncio.sleep(0.001)
 
 
@@ -259,6 +275,37 @@ def test_a_sync_client_looks_as_well(name: str, place: Place) -> None:
     assert re.match(case.fault.told, caught.value.leaks[0])
     if name != "task":  # it ended with its loop
         case.tidy()
+
+
+@pytest.mark.parametrize("looked_for", ["tasks", "resources"])
+async def test_what_is_about_to_end_has_a_moment(looked_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a shutdown ended without waiting for it may end a little later."""
+    monkeypatch.setattr(leaks, "GRACE", 5.0)
+    opened: list[socket.socket] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def clean_up() -> None:
+        try:
+            await forever()
+        finally:
+            await asyncio.sleep(0.01)
+
+    async def start(app: App) -> None:
+        opened.append(socket.socket())
+        tasks.append(asyncio.create_task(clean_up()))
+        await asyncio.sleep(0)
+
+    async def stop(app: App) -> None:
+        tasks[0].cancel()
+        asyncio.get_running_loop().call_later(0.01, opened[0].close)
+
+    app = App()
+    app.ON(STARTUP, start)
+    app.ON(SHUTDOWN, stop)
+    async with Client(app, leaks={looked_for}):
+        pass
+    await asyncio.wait(tasks)
+    opened[0].close()
 
 
 async def test_exceptions_that_were_seen_are_nobodys_loss() -> None:

@@ -159,7 +159,37 @@ async def test_threads_that_were_there_are_the_tests(tmp_path: Path) -> None:
         each.close()
 
 
+async def test_threads_of_a_pool_work_for_whoever_asks(tmp_path: Path) -> None:
+    """What the application opens in a pool is its own, though the test had the pool work before."""
+    opened = []
+    await asyncio.to_thread(int)
+
+    async def log(req: Any, res: Any, ctx: Any) -> None:
+        opened.append(await asyncio.get_running_loop().run_in_executor(None, (tmp_path / "log").open, "w"))
+
+    with pytest.raises(LeakError, match="/log is open"):
+        async with Client(serving(log)) as client:
+            await client.get("/log")
+    opened[0].close()
+
+
 # The process's own
+
+
+async def test_a_number_may_come_to_mean_something_else(tmp_path: Path) -> None:
+    """What the application opens under the number of what was closed meanwhile is found."""
+    opened = [(tmp_path / "before").open("w")]
+    number = opened[0].fileno()
+
+    async def log(req: Any, res: Any, ctx: Any) -> None:
+        opened[0].close()
+        opened[0] = (tmp_path / "log").open("w")
+
+    with pytest.raises(LeakError, match="/log is open"):
+        async with Client(serving(log)) as client:
+            await client.get("/log")
+    assert number == opened[0].fileno()
+    opened[0].close()
 
 
 async def test_what_was_open_before_may_change_its_name(tmp_path: Path) -> None:

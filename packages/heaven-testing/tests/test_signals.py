@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,17 @@ async def test_who_waits_too_long_is_told_so() -> None:
     assert not await signal.wait(0)
     signal.wake()
     assert await patient
+
+
+async def test_a_limit_that_was_not_needed_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that came in time leaves no timer behind on the loop."""
+    loop, timers = asyncio.get_running_loop(), []
+    call_later = loop.call_later
+    monkeypatch.setattr(loop, "call_later", lambda *arguments: timers.append(call_later(*arguments)) or timers[-1])
+    signal = Signal()
+    loop.call_soon(signal.wake)
+    assert await signal.wait(3600)
+    assert [True] == [timer.cancelled() for timer in timers]
 
 
 async def test_who_is_cancelled_waits_no_more() -> None:

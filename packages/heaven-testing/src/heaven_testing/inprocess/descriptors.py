@@ -10,6 +10,8 @@ from typing import Any
 FOLDER = "/proc/self/fd"
 """Where the system lists what is open; there is no such thing on macOS and Windows."""
 
+_PROCESS = "anon_inode:[pidfd]"
+
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
@@ -22,6 +24,8 @@ class Descriptor:
     def __str__(self) -> str:
         if self.name.startswith("socket:"):
             return _socket_told(self.number) or self.name
+        if self.name == _PROCESS:
+            return "the handle of a process"
         return f"the file {self.name}" if self.name.startswith("/") else self.name
 
 
@@ -57,7 +61,7 @@ def _descriptor(number: int) -> Descriptor | None:
 
 def _counts(name: str) -> bool:
     if name.startswith("anon_inode:"):
-        return name == "anon_inode:[pidfd]"  # a process that still runs; the rest is how an event loop waits
+        return name == _PROCESS  # the rest is how an event loop waits
     return not name.startswith("/dev/") or name.startswith("/dev/shm/")  # noqa: S108 - shared memory is left behind
 
 
