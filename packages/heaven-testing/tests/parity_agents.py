@@ -327,7 +327,10 @@ class OverSyncClient(OverClient):
             raise TimeoutError from None
         try:
             yield ThreadedSession(self, session)
-        finally:
+        except BaseException as error:
+            await self.call(manager.__exit__, type(error), error, error.__traceback__)
+            raise
+        else:
             await self.call(manager.__exit__, None, None, None)
 
 

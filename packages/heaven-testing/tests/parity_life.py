@@ -103,15 +103,6 @@ async def failing_bare(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "lifespan.startup.failed", "message": "no database"})
 
 
-async def unwilling(scope: Any, receive: Any, send: Any) -> None:
-    """Bare ASGI that fails on lifespans without a word: for a server that is an application without one."""
-    if scope["type"] == "lifespan":
-        await receive()
-        raise RuntimeError("no lifespan here")
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"served"})
-
-
 LIVES: dict[str, Any] = {
     "steady": steady,
     "failing": failing,
@@ -119,5 +110,4 @@ LIVES: dict[str, Any] = {
     "bare": bare,
     "lifeless": lifeless,
     "failing_bare": failing_bare,
-    "unwilling": unwilling,
 }

@@ -130,14 +130,6 @@ async def startup_that_is_said_to_have_failed(launch: Launch) -> Any:
         return type(error).__name__
 
 
-@life(("served", "complete"))
-async def exception_in_the_place_of_a_lifespan(launch: Launch) -> Any:
-    """An application that fails on its lifespan without saying so has none, and serves all the same."""
-    async with launch("unwilling") as agent:
-        answer = await agent.request("GET", "/")
-    return answer.text, launch.ended
-
-
 @life(("hello", "failed", ["shutdown three", "shutdown one"]))
 async def shutdown_that_fails(launch: Launch) -> Any:
     """A step of the shutdown that fails keeps no other from running, and the server is told."""

@@ -179,7 +179,7 @@ async def test_leaving_the_block_with_an_exception_leaves_it_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
         async with client:
             await quit_at_once(client)
-    assert [1000] == ends
+    assert [1011] == ends
 
 
 async def test_a_server_that_stops_closes_with_1012() -> None:

@@ -22,6 +22,7 @@ from httpx import (
     SyncByteStream,
     Timeout,
     TransportError,
+    UnsupportedProtocol,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "SyncByteStream",
     "Timeout",
     "TransportError",
+    "UnsupportedProtocol",
 ]

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from heaven_testing.clients.response import TRACE, Response
+from heaven_testing.clients.response import PHRASES, TRACE, Response
 from heaven_testing.errors import ApplicationTimeout
 from heaven_testing.inprocess.socket import Handshake
 from heaven_testing.library import ByteStream, Headers, RemoteProtocolError
@@ -74,7 +74,8 @@ def _response(server: InProcessServer, socket: Socket) -> Response:
     content_type = (b"content-type", b"text/plain; charset=utf-8")
     answer = socket.handshake or Handshake(500, [content_type, (b"content-length", b"21")], content=_FAILED)
     headers = [*answer.headers]
-    extensions: dict[str, Any] = {"http_version": b"HTTP/1.1", TRACE: socket.trace}
+    phrase = PHRASES.get(answer.status, b"")
+    extensions: dict[str, Any] = {"http_version": b"HTTP/1.1", "reason_phrase": phrase, TRACE: socket.trace}
     if answer.status == 101:
         extensions[SOCKET] = server, socket
         if answer.subprotocol is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from heaven_testing import library
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from heaven import Context, Request
     from heaven_testing.tracing import Trace
 
+PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+"""The reason phrases that servers send, uvicorn for one (RFC 9110 15)."""
 TRACE = "heaven.trace"
 """Under which name a response carries its trace (in its `extensions`)."""
 

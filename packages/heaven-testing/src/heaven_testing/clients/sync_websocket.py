@@ -26,16 +26,11 @@ class SyncHandshaking:
         request: the handshake, as `opening` makes it.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        thread: LoopThread,
-        request: dict[str, Any],
-    ) -> None:
+    def __init__(self, client: Client, thread: LoopThread, request: dict[str, Any]) -> None:
         self._client = client
         self._thread = thread
         self._request = request
-        self._session: SyncWebSocketSession | None = None
+        self._session: SyncWebSocketSession  # there once it is entered
 
     def __enter__(self) -> SyncWebSocketSession:
         """Open it; errors as in `Client.ws`."""
@@ -52,9 +47,8 @@ class SyncHandshaking:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it with 1000, unless it is closed; raise what the application raised and nobody was told of."""
-        if self._session is not None:
-            self._session.end(quietly=error is not None)
+        """Close it, unless it is closed: with 1000, with 1011 where an exception ends the block."""
+        self._session.leave(failed=error is not None)
 
 
 class SyncWebSocketSession:
@@ -132,6 +126,6 @@ class SyncWebSocketSession:
         """Vanish without a close frame; see `WebSocketSession.disconnect`."""
         self._run(self._session.disconnect())
 
-    def end(self, *, quietly: bool) -> None:
-        """Close it with 1000, unless it is closed; see `WebSocketSession.end`."""
-        self._run(self._session.end(quietly=quietly))
+    def leave(self, *, failed: bool) -> None:
+        """Close it, unless it is closed; see `WebSocketSession.leave`."""
+        self._run(self._session.leave(failed=failed))

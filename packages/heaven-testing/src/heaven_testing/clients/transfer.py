@@ -7,12 +7,13 @@ from collections.abc import AsyncIterable, AsyncIterator
 from typing import TYPE_CHECKING, NoReturn
 
 from heaven_testing.clients.options import EXTENSION, NO_FAULTS, Faults
-from heaven_testing.clients.response import TRACE, Response
+from heaven_testing.clients.response import PHRASES, TRACE, Response
 from heaven_testing.errors import ApplicationTimeout, Disconnected
 from heaven_testing.inprocess.pipes import pieces
-from heaven_testing.library import RemoteProtocolError
+from heaven_testing.library import LocalProtocolError, RemoteProtocolError
 
 if TYPE_CHECKING:
+    from heaven.types import Scope
     from heaven_testing.inprocess.exchange import Exchange
     from heaven_testing.inprocess.server import InProcessServer
     from heaven_testing.library import AsyncByteStream, Request, SyncByteStream
@@ -32,7 +33,8 @@ class Transfer:
     """
 
     __slots__ = (
-        "_faults", "_is_leaving", "_left", "_read", "_request", "_seconds", "_sent", "_server", "_upload", "exchange",
+        "_declared", "_faults", "_is_leaving", "_left", "_read", "_request", "_seconds", "_sent", "_server", "_upload",
+        "exchange",
     )  # fmt: skip
 
     def __init__(self, server: InProcessServer, request: Request) -> None:
@@ -41,6 +43,7 @@ class Transfer:
         self._request = request
         self._faults: Faults = request.extensions.get(EXTENSION, NO_FAULTS)
         self._seconds: float | None = request.extensions.get("timeout", {}).get("read")
+        self._declared = _declared_length(self.exchange.scope)
         self._sent = 0
         self._read = 0
         self._left = b""
@@ -50,10 +53,16 @@ class Transfer:
     # What is sent
 
     def send_whole(self, content: bytes) -> None:
-        """Send a body that is there as a whole, and begin."""
+        """Send a body that is there as a whole, and begin.
+
+        Raises:
+            LocalProtocolError: it has another length than its Content-Length says.
+        """
         if self._faults is not NO_FAULTS:
             self.send_from(_once(content))
             return
+        self._sent = len(content)
+        self._check_length(whole=True)
         upload = self.exchange.upload
         if content:
             for piece in pieces(content):
@@ -89,6 +98,7 @@ class Transfer:
 
         Raises:
             Disconnected: the client left here, as it was told to.
+            LocalProtocolError: the body is longer than its Content-Length says.
         """
         exchange, faults = self.exchange, self._faults
         for piece in pieces(chunk, faults.send_chunk or max(len(chunk), 1)):
@@ -98,9 +108,10 @@ class Transfer:
             if exchange.takes_no_more:
                 return False
             rest = len(piece) if faults.disconnect_after is None else faults.disconnect_after - self._sent
+            self._sent += len(piece[:rest])
+            self._check_length(whole=False)
             if piece[:rest]:
                 exchange.upload.put(piece[:rest])
-            self._sent += len(piece[:rest])
             if self._sent == faults.disconnect_after:
                 await self._disconnect(f"after {self._sent} bytes of its body")
             if faults.send_delay:
@@ -112,12 +123,21 @@ class Transfer:
 
         Raises:
             ValueError: the body was shorter than the bytes that the client was to leave after.
+            LocalProtocolError: the body is shorter than its Content-Length says.
         """
         if self._faults.disconnect_after is not None:
             raise ValueError(
                 f"disconnect_after={self._faults.disconnect_after}, but the body has only {self._sent} bytes"
             )
+        self._check_length(whole=True)
         self.exchange.upload.end()
+
+    def _check_length(self, *, whole: bool) -> None:
+        """Hold what was sent against Content-Length: a client that counts wrong sends nothing (RFC 9112 6.2)."""
+        declared, sent = self._declared, self._sent
+        if declared is not None and (sent > declared or (whole and sent < declared)):
+            what = "Too much" if sent > declared else "Too little"
+            raise LocalProtocolError(f"{what} data for declared Content-Length: {sent} bytes, and {declared} declared")
 
     # What is read
 
@@ -205,7 +225,10 @@ class Transfer:
         extensions = exchange.extras
         extensions["http_version"] = b"HTTP/" + str(exchange.scope["http_version"]).encode()
         extensions[TRACE] = exchange.trace
-        response = Response(exchange.status or 500, headers=exchange.headers, stream=content)
+        extensions["reason_phrase"] = PHRASES.get(exchange.status or 500, b"")
+        # Blanks around a value are not part of it (RFC 9110 5.5), and no client shows them.
+        headers = [(name, value.strip(b" \t")) for name, value in exchange.headers]
+        response = Response(exchange.status or 500, headers=headers, stream=content)
         # The library would copy it; trailers are there once the content was read.
         response.extensions = extensions
         return response
@@ -247,6 +270,15 @@ class Transfer:
         raise ApplicationTimeout(
             f"{self.exchange.name} {what} in {self._seconds:g} s: the application {place}", request=self._request
         )
+
+
+def _declared_length(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            if not value.isdigit():
+                raise LocalProtocolError(f"the Content-Length {value!r} is no number of bytes (RFC 9110 8.6)")
+            return int(value)
+    return None
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

@@ -30,14 +30,10 @@ class Handshaking:
         request: the handshake, as `opening` makes it.
     """
 
-    def __init__(
-        self,
-        client: AsyncClient,
-        request: dict[str, Any],
-    ) -> None:
+    def __init__(self, client: AsyncClient, request: dict[str, Any]) -> None:
         self._client = client
         self._request = request
-        self._session: WebSocketSession | None = None
+        self._session: WebSocketSession  # there once it is entered
 
     async def __aenter__(self) -> WebSocketSession:
         """Open it.
@@ -58,9 +54,12 @@ class Handshaking:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it with 1000, unless it is closed; raise what the application raised and nobody was told of."""
-        if self._session is not None:
-            await self._session.end(quietly=error is not None)
+        """Close it, unless it is closed: with 1000, with 1011 where an exception ends the block.
+
+        Raises:
+            ConformanceError, Exception: what the application did wrong, or raised, and nobody was told of.
+        """
+        await self._session.leave(failed=error is not None)
 
 
 def opening(url: str, subprotocols: Sequence[str], options: dict[str, Any], timeout: float | None) -> dict[str, Any]:
@@ -211,14 +210,14 @@ class WebSocketSession:
         """Vanish without a close frame, as a client does that loses its network: the application sees 1006."""
         self._socket.leave()
 
-    async def end(self, *, quietly: bool) -> None:
-        """Close it with 1000, unless it is closed.
+    async def leave(self, *, failed: bool) -> None:
+        """Close it, unless it is closed: with 1000, or 1011 where the client has failed (RFC 6455 7.4.1).
 
         Raises:
-            ConformanceError, Exception: what the application did wrong, or raised, unless `quietly` or told already.
+            ConformanceError, Exception: what the application did wrong, or raised; not where the client has `failed`.
         """
-        self._socket.close(1000)
-        if not quietly:
+        self._socket.close(1011 if failed else 1000)
+        if not failed:
             self._raise_failure()
 
     async def _send(self, message: str | bytes) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from heaven_testing.library import LocalProtocolError
+from heaven_testing.library import LocalProtocolError, UnsupportedProtocol
 
 if TYPE_CHECKING:
     from heaven.types import RawHeaders, Scope
@@ -69,6 +69,7 @@ def http_scope(request: Request, peer: Peer, state: Mapping[str, Any]) -> Scope:
 
     Raises:
         LocalProtocolError: the method or a header field can't be sent, so no server would hand it over.
+        UnsupportedProtocol: the URL is none of HTTP.
     """
     if _TOKEN.fullmatch(request.method) is None:
         raise LocalProtocolError(f"the method {request.method!r} can't be sent: it is no token (RFC 9110 9.1)")
@@ -90,6 +91,8 @@ def socket_scope(request: Request, peer: Peer, state: Mapping[str, Any], subprot
 
 def _scope(kind: str, spec_version: str, request: Request, peer: Peer, state: Mapping[str, Any]) -> dict[str, Any]:
     url = request.url
+    if url.scheme not in DEFAULT_PORTS:
+        raise UnsupportedProtocol(f"{url} is no URL of HTTP: it begins with http:// or https://", request=request)
     raw_path, _, query = url.raw_path.partition(b"?")
     path = raw_path.decode("ascii")
     root = peer.root_path
