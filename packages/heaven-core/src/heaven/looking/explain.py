@@ -140,7 +140,8 @@ def _explained(wiring: Wiring, asked: _Asked, subdomain: str | None, wraps: tupl
             *(() if refused else (handler,)),
             *_hooks(entry.after, asked.path, subdomain),
         ),
-        limits={"max_body_size": entry.max_body_size, "timeout": entry.timeout},
+        # A WebSocket has neither: its messages have limits of the server's, and it may stay open.
+        limits={} if entry.method == SOCKET else {"max_body_size": entry.max_body_size, "timeout": entry.timeout},
     )
 
 
