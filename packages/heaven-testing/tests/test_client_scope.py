@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,39 @@ async def test_what_no_client_can_send_never_arrives(method: str, headers: Any) 
         with pytest.raises(httpx.LocalProtocolError, match="can't be sent"):
             await client.request(method, "/", headers=headers)
     assert [] == scopes
+
+
+async def test_only_http_is_spoken() -> None:
+    """A URL of another scheme leads nowhere, as with the library's own connections."""
+    scopes: list[Any] = []
+    async with Client(reading(scopes)) as client:
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await client.get("ftp://testserver/")
+    assert [] == scopes
+
+
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [("4", "Too much data"), ("6", "Too little data"), ("five", "no number of bytes")],
+)
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_client_that_counts_wrong_sends_nothing(length: str, message: str, whole: bool) -> None:
+    """A Content-Length that the body does not have is refused, as by the library's own connections (RFC 9112 6.2)."""
+
+    async def read(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] == "http.request" and message["more_body"]:
+            pass
+        await answer(send)
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"hel"
+        yield b"lo"
+
+    async with Client(raw(read)) as client:
+        with pytest.raises(httpx.LocalProtocolError, match=message):
+            await client.post("/", content=b"hello" if whole else content(), headers={"content-length": length})
+        response = await client.post("/", content=b"hello" if whole else content(), headers={"content-length": "5"})
+        assert 200 == response.status_code
 
 
 async def test_any_number_of_header_fields_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -232,11 +232,6 @@ async def test_leaving_waits_for_what_was_deferred() -> None:
 
 async def test_settled_names_who_is_not_done() -> None:
     """It waits as long as it is told to; the exit cuts who hangs, and says so once more."""
-
-    async def linger(scope: Any, receive: Any, send: Any) -> None:
-        await answer(send, b"done")
-        await asyncio.Event().wait()
-
     with pytest.raises(ApplicationTimeout, match=r"did not finish in 0.1 s: GET /b waits in linger at"):
         async with Client(raw(linger), timeout=0.1) as client:
             assert "done" == (await client.get("/b")).text
@@ -275,6 +270,28 @@ async def test_a_hang_does_not_hide_a_failed_test() -> None:
     assert request is not None
     with pytest.raises((httpx.RemoteProtocolError, ApplicationTimeout)):
         await request
+
+
+async def linger(scope: Any, receive: Any, send: Any) -> None:
+    await answer(send, b"done")
+    await asyncio.Event().wait()
+
+
+async def test_what_was_cut_is_no_failure_of_its_own() -> None:
+    """A hang was named by the shutdown; that it was cancelled then is nothing the exit has to tell."""
+    async with Client(raw(linger)) as client:
+        await client.get("/")
+        with pytest.raises(ApplicationTimeout, match="GET / waits in linger at"):
+            await client.shutdown(timeout=0.05)
+        await client.settled()
+
+
+async def test_late_work_that_hangs_does_not_hide_a_failed_test() -> None:
+    """The same where the test has failed: its own error is the one that is raised."""
+    with pytest.raises(AssertionError, match="of the test"):
+        async with Client(raw(linger), timeout=0.05) as client:
+            await client.get("/")
+            raise AssertionError("of the test")
 
 
 async def test_requests_that_are_left_end_with_the_client() -> None:

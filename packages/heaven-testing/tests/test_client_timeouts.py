@@ -206,11 +206,14 @@ async def test_who_ends_after_all_is_forgotten() -> None:
     async def late(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         ended.append((await receive())["type"])
+        raise LookupError("nobody waits for this")
 
     async with Client(raw(late)) as client:
         with pytest.raises(ApplicationTimeout, match="for the next message of the client"):
             await client.get("/", timeout=SHORT)
         await turns()
+        assert set() == client._server._given_up
+        await client.settled()
     assert ["http.disconnect"] == ended
 
 
