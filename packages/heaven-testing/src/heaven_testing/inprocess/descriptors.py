@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 FOLDER = "/proc/self/fd"
 """Where the system lists what is open; there is no such thing on macOS and Windows."""
@@ -82,6 +82,6 @@ def _socket_told(number: int) -> str | None:
 
 def _address(address: Any) -> str:
     if isinstance(address, tuple):
-        parts: tuple[Any, ...] = address
-        return f"{parts[0]}:{parts[1]}"
+        host, port = cast("tuple[Any, ...]", address)[:2]
+        return f"{host}:{port}"
     return f"at {address}" if address else "without a name"
