@@ -40,3 +40,29 @@ async def turns(number: int = TURNS) -> None:
     """Let everybody go on until nobody has anything to do but wait, a whole thread hand-over apart."""
     for _ in range(number):
         await asyncio.sleep(0)
+
+
+def living(startup: Callable[[Any], Any] | None = None, shutdown: Callable[[Any], Any] | None = None) -> Any:
+    """A raw application that answers both events, after what it is given was awaited with its `send`."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await answer(send, b"alive")
+            return
+        for event, step in (("startup", startup), ("shutdown", shutdown)):
+            assert {"type": f"lifespan.{event}"} == await receive()
+            if step is not None:
+                await step(send)
+            await send({"type": f"lifespan.{event}.complete"})
+
+    return app
+
+
+async def forever(send: Any) -> None:
+    """Wait for what never comes."""
+    await asyncio.Event().wait()
+
+
+async def broken(send: Any) -> None:
+    """Fail."""
+    raise LookupError("no database")

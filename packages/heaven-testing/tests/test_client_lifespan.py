@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,34 +14,9 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from client_apps import answer, raw
+from client_apps import answer, broken, living, raw
 from heaven import SHUTDOWN, STARTUP, App
-from heaven_testing import ApplicationTimeout, Client, ConformanceError, LeakError, ShutdownFailed, StartupFailed
-
-
-def living(startup: Callable[[Any], Any] | None = None, shutdown: Callable[[Any], Any] | None = None) -> Any:
-    """A raw application that answers both events, after what it is given was awaited with its `send`."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            await answer(send, b"alive")
-            return
-        for event, step in (("startup", startup), ("shutdown", shutdown)):
-            assert {"type": f"lifespan.{event}"} == await receive()
-            if step is not None:
-                await step(send)
-            await send({"type": f"lifespan.{event}.complete"})
-
-    return app
-
-
-async def forever(send: Any) -> None:
-    await asyncio.Event().wait()
-
-
-async def broken(send: Any) -> None:
-    raise LookupError("no database")
-
+from heaven_testing import Client, ConformanceError, StartupFailed
 
 # In order
 
@@ -273,129 +248,6 @@ async def test_a_broken_rule_of_the_shutdown_fails_the_test() -> None:
 
     with pytest.raises(ConformanceError, match="lifespan-once"):
         async with Client(living(shutdown=again)):
-            pass
-
-
-# Failing to stop
-
-
-async def test_a_failed_shutdown_fails_the_test() -> None:
-    """What a step of Heaven's shutdown raised is told, and so is what a raw application raises or says."""
-    app = App()
-    app.ON(SHUTDOWN, lambda app: 1 / 0)
-    with pytest.raises(ShutdownFailed, match="did not shut down in order: ZeroDivisionError: division by zero"):
-        async with Client(app):
-            pass
-    with pytest.raises(ShutdownFailed, match="LookupError: no database") as caught:
-        async with Client(living(shutdown=broken)):
-            pass
-    assert isinstance(caught.value.__cause__, LookupError)
-
-
-async def test_an_application_that_dies_while_it_serves_fails_the_test() -> None:
-    """The lifespan ended with an error between startup and shutdown."""
-    dying = asyncio.Event()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await dying.wait()
-        raise LookupError("lost the database")
-
-    with pytest.raises(ShutdownFailed, match="LookupError: lost the database"):
-        async with Client(app):
-            dying.set()
-
-
-async def test_a_failure_of_the_test_is_not_hidden_by_the_end() -> None:
-    """A test that failed fails with its own error, whatever goes wrong after it."""
-    app = App()
-    app.ON(STARTUP, lambda app: app.keep("left", True))
-    app.ON(SHUTDOWN, lambda app: 1 / 0)
-    with pytest.raises(AssertionError, match="of the test"):
-        async with Client(app):
-            raise AssertionError("of the test")
-    with pytest.raises(ShutdownFailed):
-        async with Client(app):
-            pass
-
-
-async def test_everything_is_looked_at_though_a_step_fails() -> None:
-    """The first failure is raised; what follows is done all the same, `shutdown()` before the exit too."""
-    app = App()
-    app.ON(STARTUP, lambda app: app.keep("left", True))
-    app.ON(SHUTDOWN, lambda app: 1 / 0)
-    client = Client(app)
-    with pytest.raises(LeakError, match="'left'"):
-        async with client:
-            with pytest.raises(ShutdownFailed):
-                await client.shutdown()
-    assert client.is_closed
-
-
-# Hanging
-
-
-async def test_a_startup_that_hangs_is_named() -> None:
-    """Function, file and line where startup waits; nothing of it runs on."""
-    app = App()
-
-    @app.ONCE
-    async def connect(app: App) -> None:
-        await asyncio.Event().wait()
-
-    for hanging, name in ((app, "connect"), (living(startup=forever), "forever")):
-        before = asyncio.all_tasks()
-        with pytest.raises(
-            ApplicationTimeout,
-            match=rf"startup did not finish in 0.05 s: the application waits in {name} at {__file__}",
-        ):
-            async with Client(hanging, timeout=0.05):
-                pytest.fail("it was entered")
-        assert before == asyncio.all_tasks()
-
-
-async def test_a_startup_that_said_it_failed_need_not_return() -> None:
-    """One that stays after its answer is not waited for longer than for anything else."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.failed", "message": "no database"})
-        await forever(send)
-
-    with pytest.raises(StartupFailed, match="no database"):
-        async with Client(app, timeout=0.05):
-            pytest.fail("it was entered")
-
-
-async def test_a_shutdown_that_hangs_is_named() -> None:
-    """Function, file and line where shutdown waits; nothing of it runs on."""
-    app = App()
-
-    async def disconnect(app: App) -> None:
-        await asyncio.Event().wait()
-
-    app.ON(SHUTDOWN, disconnect)
-    for hanging, name in ((app, "disconnect"), (living(shutdown=forever), "forever")):
-        before = asyncio.all_tasks()
-        with pytest.raises(
-            ApplicationTimeout,
-            match=rf"shutdown did not finish in 0.05 s: the application waits in {name} at {__file__}",
-        ):
-            async with Client(hanging, timeout=0.05):
-                pass
-        assert before == asyncio.all_tasks()
-
-
-async def test_an_application_that_stays_after_its_shutdown_is_named() -> None:
-    """It has answered, and does not return."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await living()(scope, receive, send)
-        await forever(send)
-
-    with pytest.raises(ApplicationTimeout, match=r"did not return in 0.05 s after its shutdown: waits in forever at"):
-        async with Client(app, timeout=0.05):
             pass
 
 
