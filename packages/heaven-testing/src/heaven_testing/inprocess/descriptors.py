@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 FOLDER = "/proc/self/fd"
 """Where the system lists what is open; there is no such thing on macOS and Windows."""
@@ -80,8 +80,8 @@ def _socket_told(number: int) -> str | None:
     return f"the {what} {here}{there}".rstrip()
 
 
-def _address(address: Any) -> str:
+def _address(address: tuple[Any, ...] | str | bytes) -> str:
     if isinstance(address, tuple):
-        host, port = cast("tuple[Any, ...]", address)[:2]
+        host, port = address[:2]
         return f"{host}:{port}"
-    return f"at {address}" if address else "without a name"
+    return f"at {os.fsdecode(address)}" if address else "without a name"
