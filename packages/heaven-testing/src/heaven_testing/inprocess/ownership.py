@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
+from collections.abc import Callable
 from contextvars import Context, ContextVar
 
 OWNER: ContextVar[object] = ContextVar("heaven_testing_owner", default=None)
@@ -25,8 +25,7 @@ def belongs(thing: object, owner: object) -> bool:
 def _context_of(thing: object) -> Context | None:
     if not isinstance(thing, (asyncio.Task, asyncio.Handle)):
         return None
-    if sys.version_info >= (3, 12):
-        return thing.get_context()
-    # It has one here as well, and does not show it.
-    referents: list[object] = gc.get_referents(thing)
+    tell: Callable[[], Context] | None = getattr(thing, "get_context", None)
+    # Python 3.11 has a context here as well, and does not show it.
+    referents: list[object] = gc.get_referents(thing) if tell is None else [tell()]
     return next((each for each in referents if isinstance(each, Context)), None)
