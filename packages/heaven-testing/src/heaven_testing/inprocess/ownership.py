@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 from contextvars import Context, ContextVar
+from typing import Any
 
 OWNER: ContextVar[object] = ContextVar("heaven_testing_owner", default=None)
 """The server whose application runs; tasks and callbacks inherit it."""
@@ -25,7 +26,8 @@ def belongs(thing: object, owner: object) -> bool:
 def _context_of(thing: object) -> Context | None:
     if not isinstance(thing, (asyncio.Task, asyncio.Handle)):
         return None
-    tell: Callable[[], Context] | None = getattr(thing, "get_context", None)
+    known: Any = thing
+    tell: Callable[[], Context] | None = getattr(known, "get_context", None)
     # Python 3.11 has a context here as well, and does not show it.
-    referents: list[object] = gc.get_referents(thing) if tell is None else [tell()]
+    referents: list[object] = gc.get_referents(known) if tell is None else [tell()]
     return next((each for each in referents if isinstance(each, Context)), None)
