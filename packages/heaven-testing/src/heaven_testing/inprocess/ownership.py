@@ -23,11 +23,10 @@ def belongs(thing: object, owner: object) -> bool:
     return context is None or context.get(OWNER) is owner
 
 
-def _context_of(thing: object) -> Context | None:
-    if not isinstance(thing, (asyncio.Task, asyncio.Handle)):
+def _context_of(thing: Any) -> Context | None:
+    if not issubclass(type(thing), (asyncio.Task, asyncio.Handle)):
         return None
-    known: Any = thing
-    tell: Callable[[], Context] | None = getattr(known, "get_context", None)
+    tell: Callable[[], Context] | None = getattr(thing, "get_context", None)
     # Python 3.11 has a context here as well, and does not show it.
-    referents: list[object] = gc.get_referents(known) if tell is None else [tell()]
+    referents: list[object] = gc.get_referents(thing) if tell is None else [tell()]
     return next((each for each in referents if isinstance(each, Context)), None)
