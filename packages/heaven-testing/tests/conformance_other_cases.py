@@ -39,6 +39,7 @@ WEBSOCKETS = [
     ws("send-one", "websocket.send has neither bytes nor text", [CONNECT, ACCEPT, sent("websocket.send", text=None)], [CONNECT, ACCEPT, sent("websocket.send", text=None, bytes=b"")]),
     ws("send-one", "websocket.send has both bytes and text", [CONNECT, ACCEPT, sent("websocket.send", text="", bytes=b"")], [CONNECT, ACCEPT, sent("websocket.send", text="")]),
     ws("send-type", "websocket.send: bytes is 'hello' (str)", [CONNECT, ACCEPT, sent("websocket.send", bytes="hello")], [CONNECT, ACCEPT, HELLO]),
+    ws("send-type", "websocket.send: text has half of a surrogate pair, which UTF-8 can't encode", [CONNECT, ACCEPT, sent("websocket.send", text="\ud800")], [CONNECT, ACCEPT, sent("websocket.send", text="\U0001f600")]),
     ws("send-type", "websocket.send: text is b'hello' (bytes)", [CONNECT, ACCEPT, sent("websocket.send", text=b"hello")], [CONNECT, ACCEPT, HELLO]),
     *(ws("close-code", f"websocket.close: code is {code!r} ({type(code).__name__})", [CONNECT, ACCEPT, sent("websocket.close", code=code)], [CONNECT, ACCEPT, sent("websocket.close", code=good)])
       for code, good in ((999, 1000), (1004, 1003), (1005, 1007), (1006, 1014), (1015, 3000), (2999, 4999), (5000, 4000), ("1000", 1008), (True, 1001), (None, 1002))),

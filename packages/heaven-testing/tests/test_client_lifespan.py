@@ -176,11 +176,8 @@ async def test_on_demands_a_lifespan(app: Any, reason: str) -> None:
 
 
 async def test_off_leaves_the_lifespan_out() -> None:
-    """`lifespan="off"`: no such scope reaches the application, and requests need no entering."""
+    """`lifespan="off"`: no such scope reaches the application."""
     app = living(startup=broken)
-    client = Client(app, lifespan="off")
-    assert "alive" == (await client.get("/")).text
-    await client.aclose()
     async with Client(app, lifespan="off") as client:
         assert "alive" == (await client.get("/")).text
         await client.shutdown()
@@ -257,7 +254,7 @@ async def test_a_broken_rule_of_the_shutdown_fails_the_test() -> None:
 async def test_a_client_that_was_not_entered_sends_nothing() -> None:
     """The application was not started, and the error says what to do."""
     client = Client(living())
-    with pytest.raises(httpx.ConnectError, match="nobody has entered the client, or it was shut down"):
+    with pytest.raises(RuntimeError, match="enter the client first"):
         await client.get("/")
     await client.aclose()
 

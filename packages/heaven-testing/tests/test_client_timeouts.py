@@ -265,3 +265,28 @@ async def test_a_blocked_loop_is_no_hang() -> None:
 
     async with Client(raw(block), timeout=SHORT) as client:
         assert "blocked" == (await client.get("/")).text
+
+
+async def test_an_application_that_asks_on_and_on_stops_nobody() -> None:
+    """One that calls `receive` for ever after the client left gives way to others, and is named when it is given up."""
+
+    async def greedy(scope: Any, receive: Any, send: Any) -> None:
+        while True:
+            await receive()
+
+    async with Client(greedy, lifespan="off", timeout=0.2) as client:
+        with pytest.raises(ApplicationTimeout, match="GET / began no response in 0.2 s"):
+            await client.get("/")
+
+
+async def test_a_test_that_failed_is_not_held_up() -> None:
+    """What the application does not finish is cut at once where the test has failed already, and the failure stays."""
+
+    async def stuck(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.Event().wait()
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(TimeoutError):
+        async with Client(stuck, lifespan="off", timeout=60) as client, asyncio.timeout(0.05):
+            await client.get("/")
+    assert asyncio.get_running_loop().time() - began < 30

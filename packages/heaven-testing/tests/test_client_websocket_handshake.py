@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import httpx
 import pytest
 
 from heaven_testing import ApplicationTimeout, Client, WebSocketDenied
@@ -197,5 +196,5 @@ async def test_a_handshake_may_be_given_up() -> None:
 
 async def test_a_client_that_is_not_entered_opens_nothing() -> None:
     """Nobody serves a WebSocket before the application has started."""
-    with pytest.raises(httpx.ConnectError, match="nobody has entered the client"):
+    with pytest.raises(RuntimeError, match="enter the client first"):
         await told(Client(serving(echo)))

@@ -63,8 +63,6 @@ WEBSOCKET /chat
   route      /chat: the path is exactly this one
   WRAP    shop.wrapped  (/*)
   HANDLER shop.handle  (/chat)
-  max_body_size 1048576
-  timeout    None
 
 GET http://api.shop.test/orders
   subdomain  api: its own routes (api)

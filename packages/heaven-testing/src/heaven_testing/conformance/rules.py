@@ -149,7 +149,11 @@ _WEBSOCKET = (
         "ASGI WebSocket, Accept",
     ),
     Rule("websocket-send-one", "a message has either bytes or text that is not None", "ASGI WebSocket, Send"),
-    Rule("websocket-send-type", "bytes are bytes or None, and text is a str or None", "ASGI WebSocket, Send"),
+    Rule(
+        "websocket-send-type",
+        "bytes are bytes or None, and text is a str that UTF-8 can encode, or None",
+        "ASGI WebSocket, Send; RFC 6455 5.6",
+    ),
     Rule(
         "websocket-close-code",
         "the code to close with is an int that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999",
@@ -185,7 +189,11 @@ _WEBSOCKET = (
     Rule("websocket-connect-once", "websocket.connect comes once", "ASGI WebSocket, Connect"),
     Rule("websocket-receive-early", "no message comes before the handshake was accepted", "ASGI WebSocket, Receive"),
     Rule("websocket-receive-one", "a message has either bytes or text that is not None", "ASGI WebSocket, Receive"),
-    Rule("websocket-receive-type", "bytes are bytes or None, and text is a str or None", "ASGI WebSocket, Receive"),
+    Rule(
+        "websocket-receive-type",
+        "bytes are bytes or None, and text is a str that UTF-8 can encode, or None",
+        "ASGI WebSocket, Receive",
+    ),
     Rule("websocket-disconnect-code", "the code of a disconnect is an int", "ASGI WebSocket, Disconnect"),
     Rule("websocket-disconnect-reason", "the reason of a disconnect is a str or None", "ASGI WebSocket, Disconnect"),
     Rule("websocket-after-disconnect", "after websocket.disconnect nothing else comes", "ASGI WebSocket, Disconnect"),

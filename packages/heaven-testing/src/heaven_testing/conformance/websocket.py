@@ -203,6 +203,8 @@ def _check_data(message: Mapping[str, Any], kind: str, rules: str) -> None:
         raise broken(f"{rules}-type", f"{kind}: bytes is {shown(data)}")
     if text is not None and not isinstance(text, str):
         raise broken(f"{rules}-type", f"{kind}: text is {shown(text)}")
+    if text is not None and not text.isascii() and _is_torn(text):
+        raise broken(f"{rules}-type", f"{kind}: text has half of a surrogate pair, which UTF-8 can't encode")
     if (data is None) == (text is None):
         seen = "neither bytes nor text" if data is None else "both bytes and text"
         raise broken(f"{rules}-one", f"{kind} has {seen}")
@@ -212,3 +214,11 @@ def _check_data(message: Mapping[str, Any], kind: str, rules: str) -> None:
 
 def _may_be_sent(code: int) -> bool:
     return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
+
+
+def _is_torn(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

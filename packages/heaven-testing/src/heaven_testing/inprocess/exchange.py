@@ -21,8 +21,8 @@ class Exchange(Connection):
     """Lives with one request; arguments as for `Connection`."""
 
     __slots__ = (
-        "_gone", "_head_only", "_told_end", "_trailers", "complete", "download", "extras", "headers", "interrupted",
-        "status", "upload",
+        "_gone", "_head_only", "_told_end", "_told_gone", "_trailers", "complete", "download", "extras", "headers",
+        "interrupted", "status", "upload",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, checker: Checker, trace: Trace | None, *, raises: bool = False) -> None:
@@ -41,6 +41,7 @@ class Exchange(Connection):
         self._trailers = False
         self._gone = False
         self._told_end = False
+        self._told_gone = False
 
     @property
     def gone(self) -> bool:
@@ -61,6 +62,9 @@ class Exchange(Connection):
             message = {"type": "http.request", "body": body, "more_body": not self._told_end}
         else:
             message = {"type": "http.disconnect"}
+            if self._told_gone:
+                await asyncio.sleep(0)  # who asks on and on is not to keep the event loop for itself
+            self._told_gone = True
         self._checker.received(message)
         return message
 

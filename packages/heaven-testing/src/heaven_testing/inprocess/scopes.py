@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SOCKET_SCHEMES = {"http": "ws", "https": "wss"}
+_HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 EXTENSIONS = frozenset(
     ("http.response.pathsend", "http.response.trailers", "http.response.early_hint", "http.response.debug")
 )
@@ -102,7 +103,7 @@ def _scope(kind: str, spec_version: str, request: Request, peer: Peer, state: Ma
         "http_version": peer.http_version,
         "server": (url.host, url.port or DEFAULT_PORTS.get(url.scheme)),
         "client": peer.client,
-        "scheme": url.scheme,
+        "scheme": _HTTP_SCHEMES.get(url.scheme, url.scheme),
         "root_path": root,
         "headers": _fields(request),
         "state": dict(state),
