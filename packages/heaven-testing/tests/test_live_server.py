@@ -141,6 +141,19 @@ def test_a_crash_is_reported():
         1 / 0
 
 
+def test_a_crash_is_reported_by_what_mends_it():
+    """`heal` starts it again and is not silent; one that was killed by the test is started without a word."""
+    with LiveServer("live_apps:app") as server:
+        server.process.send_signal(signal.SIGSEGV)
+        server.process.wait(10)
+        with pytest.raises(ServerFailed, match="(?s)live_apps:app ended with -11 before it was asked to; .*startup"):
+            server.heal()
+        assert "hello" == get(server, "hello")
+        server.kill()
+        server.heal()
+        assert "hello" == get(server, "hello")
+
+
 def test_what_can_not_be_served_is_refused():
     """An application itself can't go to another process, and some options are decided here."""
     with pytest.raises(

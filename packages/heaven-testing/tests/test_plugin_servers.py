@@ -211,6 +211,7 @@ def test_a_server_that_is_required_fails_its_tests_when_it_is_not_installed(miss
     result = run(inner, *(["--heaven-require-servers"] if way == "option" else []))
     result.assert_outcomes(errors=2)
     assert f"not installed: {cure}" in result.stdout.str()
+    assert "During handling" not in result.stdout.str()
 
 
 LIVE = """
@@ -251,6 +252,57 @@ def test_a_server_that_does_not_exit_in_order_fails_the_run(inner):
     result.assert_outcomes(passed=1, errors=1)
     assert pytest.ExitCode.TESTS_FAILED == result.ret
     result.stdout.fnmatch_lines(["*ServerFailed: *", "*no way to close the till*"])
+
+
+def test_the_application_is_mended_after_each_test(inner):
+    """Whatever a test does to it, the next one finds it there; a test that it did not survive fails."""
+    modules(
+        inner,
+        test_it="""
+    import httpx, pytest, signal
+
+    @pytest.mark.parametrize("harm", ["stop", "freeze", "kill", "restart", "crash", "nothing"])
+    def test_whole(live_server, harm):
+        assert 7 == httpx.get(f"{live_server.url}/orders/7", timeout=5).json()["id"]
+        if harm == "crash":
+            live_server.process.send_signal(signal.SIGSEGV)
+            live_server.process.wait(10)
+        getattr(live_server, harm, str)()
+    """,
+    )
+    result = run(inner)
+    result.assert_outcomes(passed=6, errors=1)
+    result.stdout.fnmatch_lines(["*at teardown of test_whole?crash?*", "*ServerFailed: *ended with -11 before it was*"])
+
+
+@needs_redis
+def test_servers_are_mended_in_the_order_of_their_starts(inner):
+    """An application that asks its Redis at startup finds it there again."""
+    modules(
+        inner,
+        shop="""
+            import os, socket
+            from heaven import STARTUP, App
+            app = App()
+            async def ask(app):
+                socket.create_connection(("127.0.0.1", int(os.environ["STOCK_PORT"])), 5).close()
+            app.ON(STARTUP, ask)
+        """,
+        test_it="""
+            import pytest
+            @pytest.fixture(scope="session")
+            def stock(redis_server):
+                with pytest.MonkeyPatch.context() as patched:
+                    patched.setenv("STOCK_PORT", str(redis_server.port))
+                    yield redis_server
+            def test_power_cut(stock, live_server):
+                live_server.kill()
+                stock.kill()
+            def test_there_again(stock, live_server):
+                assert stock.running and live_server.running
+        """,
+    )
+    run(inner).assert_outcomes(passed=2)
 
 
 def test_a_server_needs_to_know_its_application(inner):

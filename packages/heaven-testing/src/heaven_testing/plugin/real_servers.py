@@ -41,13 +41,17 @@ def mysql_server(request: pytest.FixtureRequest) -> Iterator[MySQLServer]:
 
 @pytest.fixture(scope="session")
 def live_server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
-    """The application of `--heaven-app` under uvicorn, in a process of its own: `url`; it has to exit with 0."""
+    """The application of `--heaven-app` under uvicorn, in a process of its own: `url`; it has to exit with 0.
+
+    It is mended after each test; one that has ended by itself fails the test.
+    """
     from heaven_testing.plugin.loading import app_name
     from heaven_testing.servers.live import LiveServer
 
     target, config = app_name(request.config), request.config
     # What a test makes fail on purpose leaves tracebacks in the log; how the server ends is checked all the same.
-    with _started(lambda: LiveServer(target, cwd=config.rootpath, tracebacks=True), config) as server:
+    live = LiveServer(target, cwd=config.rootpath, tracebacks=True)
+    with _started(lambda: live, config) as server, _mended(server.heal, config):
         yield server
 
 
@@ -70,8 +74,8 @@ def _started(make: Callable[[], AbstractContextManager[Server]], config: pytest.
             server = running.enter_context(make())
         except ServerMissing as missing:
             if config.getoption("heaven_require_servers") or config.getini("heaven_require_servers"):
-                pytest.fail(f"{missing} (--heaven-require-servers)", pytrace=False)
-            pytest.skip(str(missing))
+                raise pytest.fail.Exception(f"{missing} (--heaven-require-servers)", pytrace=False) from None
+            raise pytest.skip.Exception(str(missing)) from None
         yield server
 
 
@@ -87,9 +91,10 @@ def _mended(heal: Callable[[], object], config: pytest.Config) -> Generator[None
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Mend what the test did to the servers: before its fixtures end, since an application that stops talks to them."""
+    heals = item.config.stash.setdefault(MENDING, [])
     try:
-        with ExitStack() as mending:
-            for heal in item.config.stash.get(MENDING, ()):
+        with ExitStack() as mending:  # which calls the last one first; an application needs what was there before it
+            for heal in reversed(heals):
                 mending.callback(heal)
     finally:  # the fixtures end, whatever became of the servers
         result = yield

@@ -101,11 +101,26 @@ class LiveServer(Server):
             raise ServerFailed(f"{self._target} {wrong}; it printed:\n{self._own.output}")
         return code
 
+    def heal(self) -> None:
+        """Undo what a test left broken: thaw it if it is frozen, start it again if it is down.
+
+        Raises:
+            ServerFailed: it had ended before it was asked to. It runs again nevertheless.
+            ServerDidNotStart: it ended, or did not answer in time.
+        """
+        ended = self._own
+        crashed = ended.code is None and not ended.running
+        super().heal()
+        if crashed:
+            raise ServerFailed(f"{self._target} {_unasked(ended.kill())}; it printed:\n{ended.output}")
+
     def _complaint(self, code: int, unasked: bool) -> str | None:
         """What was wrong with its end."""
         log = self._own.output
-        if unasked or code != 0:
-            return f"ended with {code}{' before it was asked to' if unasked else ''}"
+        if unasked:
+            return _unasked(code)
+        if code != 0:
+            return f"ended with {code}"
         began = "Application startup complete" in log and "'lifespan' protocol appears unsupported" not in log
         if began and "Application shutdown complete" not in log:
             return "did not complete its shutdown"
@@ -152,3 +167,7 @@ class LiveServer(Server):
         if self._ready >= 0:
             os.close(self._ready)
             self._ready = -1
+
+
+def _unasked(code: int) -> str:
+    return f"ended with {code} before it was asked to"
