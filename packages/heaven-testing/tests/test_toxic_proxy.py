@@ -249,6 +249,16 @@ def test_it_can_be_entered_again():
                 proxy.stall()
 
 
+def test_it_is_entered_once_at_a_time():
+    """A block inside its block is refused, and the proxy goes on as it was, on its port and in its thread."""
+    proxy = ToxicProxy("redis://127.0.0.1")
+    with proxy:
+        port, threads = proxy.port, threading.active_count()
+        with pytest.raises(RuntimeError, match="this proxy runs already"):
+            proxy.__enter__()
+        assert (port, threads) == (proxy.port, threading.active_count())
+
+
 def test_outside_its_block_it_says_how_it_is_used():
     """There is no port before the block, and none after it."""
     proxy = ToxicProxy("redis://127.0.0.1")

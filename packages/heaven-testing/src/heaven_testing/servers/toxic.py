@@ -276,6 +276,8 @@ class ToxicProxy:
 
     def __enter__(self) -> Self:
         """Listen."""
+        if self._engine is not None:
+            raise RuntimeError("this proxy runs already; make another ToxicProxy for a second port")
         host, port = self._target
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         relay = Relay(found, seed=self._seed, patience=self._timeout)
