@@ -197,12 +197,21 @@ async def test_the_version_of_http_is_what_it_is_said_to_be(version: str) -> Non
             {"extensions": {"http.response.push": {}}},
             r"extensions=\['http.response.push'\] can't be offered; there are",
         ),
+        ({"lifespan": "maybe"}, "lifespan='maybe'; give one of 'auto', 'on', 'off'$"),
+        ({"after_disconnect": "loud"}, "after_disconnect='loud'; give one of 'quiet', 'raise', None$"),
     ],
 )
 def test_what_no_server_says_is_refused(options: dict[str, Any], message: str) -> None:
     """Arguments that can't be are refused when the client is made."""
     with pytest.raises(ValueError, match=message):
         Client(App(), **options)
+
+
+@pytest.mark.parametrize("timeout", ["5", httpx.Timeout("5")])
+def test_seconds_are_a_number(timeout: Any) -> None:
+    """A text from a configuration is refused when the client is made, and not where the time is added to another."""
+    with pytest.raises(TypeError, match="timeout='5'; give seconds as a number, or None for no limit"):
+        Client(App(), timeout=timeout)
 
 
 async def test_state_is_copied_for_each_request() -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from heaven import App
 from heaven_testing.conformance import checker_for
@@ -51,6 +51,10 @@ class Settings:
             nothing for requests, and raise for WebSockets.
         raise_app_exceptions: whether the test is told what the application raised; a real server only logs it.
         leaks: what the application may not leave behind.
+
+    Raises:
+        ValueError: there is no such mode, or no such behaviour.
+        TypeError: the timeout is no number of seconds.
     """
 
     peer: Peer = field(default_factory=Peer)
@@ -59,6 +63,14 @@ class Settings:
     after_disconnect: AfterDisconnect | None = None
     raise_app_exceptions: bool = True
     leaks: Iterable[Leak] = ALL_LEAKS
+
+    def __post_init__(self) -> None:
+        known = {"lifespan": get_args(Mode), "after_disconnect": (*get_args(AfterDisconnect), None)}
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                raise ValueError(f"{name}={getattr(self, name)!r}; give one of {', '.join(map(repr, values))}")
+        if not isinstance(self.timeout, float | int | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"timeout={self.timeout!r}; give seconds as a number, or None for no limit")
 
 
 # PERF: what needs not wait is done at once: -10% on a hello, against a task that waits for its turn; since Python 3.12.
