@@ -12,7 +12,7 @@ import pytest
 
 from client_apps import answer, raw
 from heaven import App
-from heaven_testing import Client, Disconnected
+from heaven_testing import ApplicationTimeout, Client, Disconnected
 
 BODY = bytes(range(100))
 
@@ -341,3 +341,40 @@ async def test_an_application_that_ignores_the_leaving_is_named() -> None:
             httpx.ReadTimeout, match=r"POST / did not end after the client left in 0.05 s: .* ignore at"
         ):
             await client.post("/", content=BODY, disconnect_after=10)
+
+
+async def test_parts_of_a_large_piece_take_no_longer_each() -> None:
+    """What is left of a piece is not copied for every part that is read of it."""
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        await answer(send, b"x" * 16_777_216)
+
+    async with Client(raw(serve)) as client:
+        began = time.monotonic()
+        response = await client.get("/", read_chunk=1024)
+    assert 16_777_216 == len(response.content)
+    assert time.monotonic() - began < 5
+
+
+async def test_a_body_that_does_not_end_is_waited_for_no_longer_than_anything() -> None:
+    """A generator of the test that swallows its cancellation holds up no request for ever."""
+    gate = asyncio.Event()
+    swallowed: list[str] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"one"
+        while not gate.is_set():
+            try:
+                await gate.wait()
+            except asyncio.CancelledError:
+                swallowed.append("cancelled")
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await receive()
+
+    async with asyncio.timeout(10), Client(raw(serve), timeout=0.05) as client:
+        with pytest.raises(ApplicationTimeout, match="began no response"):
+            await client.post("/", content=body())
+        assert ["cancelled"] == swallowed
+        gate.set()

@@ -46,7 +46,7 @@ class Transfer:
         self._declared = _declared_length(self.exchange.scope)
         self._sent = 0
         self._read = 0
-        self._left = b""
+        self._left = memoryview(b"")
         self._upload: asyncio.Task[None] | None = None
         self._is_leaving = False
 
@@ -186,11 +186,11 @@ class Transfer:
                 if last is not None:
                     raise ValueError(f"disconnect_after_response={last}, but the response has only {self._read} bytes")
                 return None
-            self._left = chunk
+            self._left = memoryview(chunk)  # PERF: what is left is not copied for every part of it
         size = faults.read_chunk or len(self._left)
         if last is not None:
             size = min(size, last - self._read)
-        part, self._left = self._left[:size], self._left[size:]
+        part, self._left = bytes(self._left[:size]), self._left[size:]
         self._read += len(part)
         return part
 
@@ -241,7 +241,7 @@ class Transfer:
         self.exchange.leave()
         if upload is not None and not upload.done():
             upload.cancel()
-            await asyncio.wait((upload,))
+            await asyncio.wait((upload,), timeout=self._seconds)
 
     async def _disconnect(self, after: str) -> NoReturn:
         exchange = self.exchange
