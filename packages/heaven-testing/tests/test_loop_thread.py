@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
+from heaven_testing import ApplicationTimeout
 from heaven_testing.clients.loop_thread import LoopThread
 
 
@@ -142,3 +144,90 @@ def test_what_is_left_ends_with_the_loop() -> None:
     assert before == threading.active_count()
     del kept
     gc.collect()
+
+
+def test_what_does_not_let_go_of_the_loop_is_told() -> None:
+    """Code that blocks the loop does not block the test: it is told where that is, and the thread is left behind."""
+    gate = threading.Event()
+
+    async def block() -> None:
+        gate.wait()
+
+    thread = LoopThread(0.05)
+    thread.start()
+    try:
+        line = block.__code__.co_firstlineno + 1
+        with pytest.raises(ApplicationTimeout, match=rf"for 0.05 s: it is in block at .*:{line} \(gate.wait\(\)\)"):
+            thread.run(block())
+        thread.stop()
+    finally:
+        gate.set()
+    until_ended()
+
+
+def test_work_that_only_takes_long_is_waited_for() -> None:
+    """Control: a loop that goes round may take as long as it likes, and a TimeoutError of its own is its own."""
+
+    async def slow() -> str:
+        await asyncio.sleep(0.2)
+        return "at last"
+
+    async def late() -> None:
+        await asyncio.sleep(0.2)
+        raise TimeoutError("the room took too long")
+
+    thread = LoopThread(0.05)
+    thread.start()
+    assert "at last" == thread.run(slow())
+    with pytest.raises(TimeoutError, match="the room took too long"):
+        thread.run(late())
+    thread.stop()
+    until_ended()
+
+
+def test_what_does_not_end_is_left_behind() -> None:
+    """A task that swallows its cancellation, and a thread that hangs, don't hold up the end of the loop."""
+    gate = threading.Event()
+    swallowed = threading.Event()
+
+    async def stay() -> None:
+        while not gate.is_set():
+            try:
+                await forever()
+            except asyncio.CancelledError:
+                swallowed.set()
+
+    async def begin() -> list[Any]:
+        tasks = [asyncio.create_task(stay()), asyncio.create_task(asyncio.to_thread(gate.wait))]
+        await asyncio.sleep(0)
+        return tasks
+
+    thread = LoopThread(0.05)
+    thread.start()
+    kept = thread.run(begin())
+    try:
+        thread.stop()
+    finally:
+        gate.set()
+    assert swallowed.is_set()
+    until_ended()
+    for task in kept:
+        task._log_destroy_pending = False  # it was left on purpose
+
+
+def test_who_stops_the_loop_stops_nothing_else(thread: LoopThread) -> None:
+    """An application that stops the loop it runs on does not end the thread."""
+
+    async def stop() -> None:
+        asyncio.get_running_loop().stop()
+
+    thread.run(stop())
+    assert "still there" == thread.run(said("still there"))
+
+
+def until_ended() -> None:
+    """Wait until no loop's thread is left."""
+    end = time.monotonic() + 10
+    while any(each.name == "heaven-testing" for each in threading.enumerate()):
+        assert time.monotonic() < end
+        time.sleep(0.001)

@@ -16,6 +16,7 @@ import pytest
 from client_apps import answer, raw
 from heaven import App
 from heaven_testing import (
+    ApplicationTimeout,
     Disconnected,
     Response,
     SyncClient,
@@ -331,3 +332,28 @@ async def test_it_may_be_used_where_a_loop_runs(app: App) -> None:
     """In an async test it blocks the test's loop, and not the application's."""
     with SyncClient(app) as client:
         assert 200 == client.get("/echo").status_code
+
+
+def test_an_application_that_blocks_its_loop_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler that blocks in sync code neither hangs the test nor hides what the test itself failed with."""
+    monkeypatch.setattr("heaven_testing.clients.sync_client.PATIENCE", 0.05)
+    gate = threading.Event()
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        gate.wait()
+
+    try:
+        with pytest.raises(ApplicationTimeout, match=r"kept its event loop .* 0.05 s: it is in serve at .*gate.wait"):
+            with SyncClient(raw(serve), timeout=0.05, leaks=()) as client:
+                client.get("/")
+        with pytest.raises(LookupError, match="the test's own"):
+            with SyncClient(raw(serve), timeout=0.05, leaks=()) as client:
+                with pytest.raises(ApplicationTimeout):
+                    client.get("/")
+                raise LookupError("the test's own")
+        with pytest.raises(ApplicationTimeout, match="kept its event loop"):
+            with SyncClient(raw(serve), timeout=0.05, leaks=()) as client:
+                with pytest.raises(ApplicationTimeout):
+                    client.get("/")
+    finally:
+        gate.set()

@@ -16,6 +16,7 @@ from heaven_testing.clients.shortcuts import Shortcuts
 from heaven_testing.clients.sync_transport import SyncTransport
 from heaven_testing.clients.sync_websocket import SyncHandshaking
 from heaven_testing.clients.websocket import opening
+from heaven_testing.errors import ApplicationTimeout
 from heaven_testing.inprocess.leaks import ALL_LEAKS, Leak
 from heaven_testing.inprocess.scopes import Peer
 from heaven_testing.inprocess.server import AfterDisconnect, InProcessServer, Settings
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from heaven.types import ASGIApp
     from heaven_testing.inprocess.lifespan import Mode
     from heaven_testing.library import URL
+
+PATIENCE = 1.0
+"""Seconds that the event loop has to answer at least, however short the timeout: a busy machine is as slow as that."""
 
 
 class SyncClient(Overrides, Shortcuts, LibraryClient):
@@ -87,7 +91,7 @@ class SyncClient(Overrides, Shortcuts, LibraryClient):
             leaks=leaks,
         )
         self._server = InProcessServer(app, settings)
-        self._thread = LoopThread()
+        self._thread = LoopThread(None if settings.timeout is None else max(settings.timeout, PATIENCE))
         options.setdefault("trust_env", False)
         transport = SyncTransport(self._server, self._thread)
         super().__init__(transport=transport, base_url=base_url, timeout=timeout, **options)
@@ -113,6 +117,9 @@ class SyncClient(Overrides, Shortcuts, LibraryClient):
         """Stop the application, and fail if it left something behind; errors as in `Client`."""
         try:
             self._thread.run(self._server.stop(quietly=exc_value is not None))
+        except ApplicationTimeout:
+            if exc_value is None:
+                raise
         finally:
             self._thread.stop()
             super().__exit__(exc_type, exc_value, traceback)

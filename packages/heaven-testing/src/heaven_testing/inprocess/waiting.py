@@ -6,7 +6,9 @@ import asyncio
 import gc
 import linecache
 import os
+import sys
 import sysconfig
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -40,14 +42,33 @@ def where(task: asyncio.Task[Any]) -> str:
     if task.done():
         return "has ended"
     frames = list(_frames(task.get_coro()))
+    if not frames:
+        return "waits, and does not tell where"
+    return f"waits in {_place(frames)}"
+
+
+def where_in(thread: threading.Thread) -> str:
+    """Where a thread stands: the innermost line of the application's own code.
+
+    Args:
+        thread: one that is not the running one.
+    """
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    frames: list[FrameType] = []
+    while frame is not None:
+        frames.insert(0, frame)
+        frame = frame.f_back
+    return f"is in {_place(frames)}" if frames else "has ended"
+
+
+def _place(frames: list[FrameType]) -> str:
+    """The innermost line of the application's own code, and what it called there."""
     theirs = [frame for frame in frames if not _is_in(frame, (*_OURS, *_STANDARD, *_INSTALLED))]
     own = theirs or [frame for frame in frames if not _is_in(frame, (_OURS[0], *_STANDARD))] or frames
-    if not own:
-        return "waits, and does not tell where"
     place = _told(own[-1])
     inner = [frame.f_code.co_name for frame in frames[frames.index(own[-1]) + 1 :] if _is_in(frame, _OURS[:1])]
     message = next((_AT_THE_SERVER[name] for name in inner if name in _AT_THE_SERVER), None)
-    return f"waits in {place}" + (f", for {message}" if message else "")
+    return place + (f", for {message}" if message else "")
 
 
 _AT_THE_SERVER = {
