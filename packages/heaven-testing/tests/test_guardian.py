@@ -90,6 +90,43 @@ def test_an_orderly_end_waits_for_it():
     assert (False, False, False, "") == (lives(parent), lives(child), path.exists(), done.stderr)
 
 
+FORKED = """
+if (forked := os.fork()) == 0:
+    os.closerange(1, 3)
+    signal.pause()
+with open({note!r}, "w") as file:
+    file.write(str(forked))
+"""
+
+
+@pytest.mark.parametrize(("end", "code"), [("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL), ("", 0)])
+def test_a_forked_child_does_not_keep_them_alive(tmp_path, end, code):
+    """It has copies of all that was open, and may live on; what the tests started ends with the tests."""
+    note = tmp_path / "forked"
+    parent, child, path, done = run(FORKED.format(note=str(note)) + end)
+    forked = int(note.read_text())
+    try:
+        wait_for(lambda: not (lives(parent) or lives(child) or path.exists()))
+        assert lives(forked)
+        assert (code, "") == (done.returncode, done.stderr)
+    finally:
+        os.kill(forked, signal.SIGKILL)
+
+
+def test_a_forked_child_has_a_guardian_of_its_own():
+    """What its parent guards is not its own to end, or to wait for."""
+    with sleeper() as first, sleeper() as second:
+        guardian = Guardian()
+        guardian.forget()
+        guardian.process(first.pid)
+        parents = guardian._process
+        guardian.forget()
+        guardian.process(second.pid)
+        assert parents.pid != guardian._process.pid
+        guardian.close()
+        assert not lives(second.pid)
+
+
 def test_without_a_guardian_they_would_outlive_them():
     """The control: it is the guardian that ends them."""
     parent, child, path, _ = run("os._exit(4)", "guardian.GUARDIAN._add = lambda line: None")

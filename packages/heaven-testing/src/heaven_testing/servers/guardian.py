@@ -8,6 +8,7 @@ folders that are left, and is done.
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,18 @@ class Guardian:
         if process is not None:
             process.communicate(timeout=2 * family.KILLED)
 
+    def forget(self) -> None:
+        """Be as new, in a process that was forked: what is guarded is its parent's.
+
+        Its copy of the pipe would keep that one open, and the guardian waiting, until both have ended.
+        """
+        process, self._process = self._process, None
+        self._guarded.clear()
+        self._lock = threading.Lock()  # whoever held it was not forked
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            process.returncode = 0  # its parent waits for it
+
     def _add(self, line: str) -> None:
         with self._lock:
             self._guarded.add(line)
@@ -119,3 +132,4 @@ def guard(lines: Iterable[str]) -> None:
 GUARDIAN = Guardian()
 """The one of this process."""
 atexit.register(GUARDIAN.close)
+os.register_at_fork(after_in_child=GUARDIAN.forget)
