@@ -306,10 +306,11 @@ def test_servers_are_mended_in_the_order_of_their_starts(inner):
 
 
 def test_a_server_needs_to_know_its_application(inner):
-    """Another process can't be handed the fixture `app`."""
+    """Another process can't be handed the fixture `app`: who has one is not told to write one."""
     configured(inner)
     modules(inner, test_it="def test_it(live_server):\n    pass\n")
-    run(inner).stdout.fnmatch_lines(["*UsageError: which application? Give --heaven-app module:app, *"])
+    wanted = "*UsageError: which application? Give --heaven-app module:app, *another process has no fixture `app`*"
+    run(inner).stdout.fnmatch_lines([wanted])
 
 
 @needs_redis

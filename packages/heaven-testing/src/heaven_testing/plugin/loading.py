@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*(\(\))?")
 
 
-def app_name(config: pytest.Config) -> str:
+OWN_APP = "or write a fixture `app` of your own into conftest.py"
+
+
+def app_name(config: pytest.Config, otherwise: str = OWN_APP) -> str:
     """What was given as application; the command line wins.
+
+    Args:
+        config: pytest's.
+        otherwise: what can be done in place of giving one, or that there is nothing.
 
     Raises:
         pytest.UsageError: nothing was, or nothing that could be a name.
@@ -28,7 +35,7 @@ def app_name(config: pytest.Config) -> str:
     if not name:
         raise pytest.UsageError(
             "which application? Give --heaven-app module:app, write heaven_app = module:app into the configuration "
-            "file, or write a fixture `app` of your own into conftest.py"
+            f"file, {otherwise}"
         )
     if not _NAME.fullmatch(name):
         module, _, attribute = name.rpartition(".") if "." in name else (name, ":", "app")

@@ -48,7 +48,8 @@ def live_server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
     from heaven_testing.plugin.loading import app_name
     from heaven_testing.servers.live import LiveServer
 
-    target, config = app_name(request.config), request.config
+    config = request.config
+    target = app_name(config, "or start LiveServer('module:app') yourself: another process has no fixture `app`")
     # What a test makes fail on purpose leaves tracebacks in the log; how the server ends is checked all the same.
     live = LiveServer(target, cwd=config.rootpath, tracebacks=True)
     with _started(lambda: live, config) as server, _mended(server.heal, config):
