@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
+from logging.handlers import MemoryHandler
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -228,6 +229,19 @@ async def test_a_log_file_is_nobodys_leak(tmp_path: Path) -> None:
     for each in handlers:
         logger.removeHandler(each)
         each.close()
+
+
+async def test_a_log_file_behind_another_handler_is_nobodys_leak(tmp_path: Path) -> None:
+    """A handler that no logger knows, because it stands behind a queue or a buffer, keeps its file as well."""
+    kept: list[Any] = []
+
+    async def log(req: Any, res: Any, ctx: Any) -> None:
+        kept.append(MemoryHandler(1, target=logging.FileHandler(tmp_path / "log")))
+
+    async with Client(serving(log)) as client:
+        await client.get("/log")
+    kept[0].target.close()
+    kept[0].close()
 
 
 async def test_what_cleans_up_after_processes_is_nobodys_leak() -> None:

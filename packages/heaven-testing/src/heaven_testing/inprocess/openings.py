@@ -86,8 +86,9 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _log_files() -> set[int]:
     """Where logging writes to; a handler may open its file as late as the application's first record."""
-    loggers: list[Any] = [logging.root, *logging.root.manager.loggerDict.values()]
-    handlers = [handler for logger in loggers for handler in getattr(logger, "handlers", ())]
+    # Not all of them hang on a logger: some stand behind another one, or behind a queue. What `logging.shutdown` closes
+    # at the end of the process is all of them.
+    handlers: list[Any] = [reference() for reference in [*getattr(logging, "_handlerList", ())]]
     streams = [each.stream for each in handlers if isinstance(each, logging.FileHandler)]
     return {stream.fileno() for stream in streams if stream is not None and not stream.closed}
 
