@@ -295,3 +295,47 @@ async def test_who_cancels_itself_has_failed() -> None:
 
     async with Client(sending(then=give_up), raise_app_exceptions=False) as client:
         assert 500 == (await client.get("/")).status_code
+
+
+async def test_a_cancellation_of_the_applications_own_is_a_failure() -> None:
+    """A CancelledError that the application raises fails the test, in a task group as well, which would swallow it."""
+
+    async def give_up() -> None:
+        raise asyncio.CancelledError("the pool is closed")
+
+    async with Client(sending(then=give_up)) as client:
+        with pytest.raises(RuntimeError, match="GET /: the application raised CancelledError, and nobody") as failed:
+            await client.get("/")
+        assert "the pool is closed" == str(failed.value.__cause__)
+        with pytest.raises(ExceptionGroup) as group:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(client.get("/"))
+        assert group.group_contains(RuntimeError, match="raised CancelledError")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_who_sends_on_and_on_holds_up_nobody(method: str) -> None:
+    """Content that goes nowhere, and is sent without end, leaves the client its timeout."""
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        while True:
+            body = b"x" if scope["method"] == "HEAD" else b""
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async with Client(raw(serve), timeout=0.05) as client:
+        with pytest.raises(ApplicationTimeout, match="sent no more of its response"):
+            await client.request(method, "/")
+
+
+async def test_who_sends_on_when_the_client_has_left_holds_up_nobody() -> None:
+    """An endless answer that goes on after its client has left is cut at the end, and told of."""
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        while True:
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+    with pytest.raises(ApplicationTimeout, match="did not end after the client left"):
+        async with Client(raw(serve), timeout=0.05) as client:
+            await client.get("/", disconnect_after_response=10)

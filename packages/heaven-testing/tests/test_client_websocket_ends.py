@@ -342,3 +342,30 @@ async def test_a_violation_that_nobody_saw_fails_the_block() -> None:
         with pytest.raises(ConformanceError, match="websocket-accept-once"):
             async with client.ws("/ws"):
                 await asyncio.sleep(0)
+
+
+async def test_who_sends_on_when_the_client_has_left_holds_up_nobody() -> None:
+    """Under a server that does not tell, an application that sends on and on is cut when the client is left."""
+
+    async def talk(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        while True:
+            await send({"type": "websocket.send", "text": "tick"})
+
+    with pytest.raises(ApplicationTimeout, match="did not finish in 0.05 s"):
+        async with Client(raw(talk), timeout=0.05, after_disconnect="quiet") as client:
+            async with client.ws("/") as ws:
+                assert "tick" == await ws.receive_text()
+
+
+async def test_messages_without_content_take_room_as_well() -> None:
+    """An application that sends empty messages waits for its reader some time."""
+
+    async def talk(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        while True:
+            await send({"type": "websocket.send", "text": ""})
+
+    async with Client(raw(talk)) as client:
+        async with client.ws("/") as ws:
+            assert "" == await ws.receive_text()

@@ -102,6 +102,11 @@ class Connection(ABC):
         if failure is None or self.reported:
             return None
         self.reported = True
+        if isinstance(failure, asyncio.CancelledError):
+            # As it is it would count as the end of the test's own task, which a task group takes for no failure.
+            told = RuntimeError(f"{self.name}: the application raised CancelledError, and nobody had cancelled it")
+            told.__cause__ = failure
+            return told
         return failure
 
     def _check_sent(self, message: Message) -> bool:

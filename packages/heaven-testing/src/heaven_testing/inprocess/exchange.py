@@ -76,6 +76,7 @@ class Exchange(Connection):
         if self._gone:
             if self._raises:
                 raise ClientGone("the client has left")
+            await asyncio.sleep(0)  # who sends on and on is not to keep the event loop for itself
             return
         if not self._check_sent(message):
             return
@@ -86,7 +87,10 @@ class Exchange(Connection):
             self._trailers = message.get("trailers", False)
             download.filled.wake()
         elif kind == "http.response.body":
-            self._put(message.get("body", b""), ends=not message.get("more_body", False) and not self._trailers)
+            body, more = message.get("body", b""), message.get("more_body", False)
+            self._put(body, ends=not more and not self._trailers)
+            if more and (not body or self._head_only):
+                await asyncio.sleep(0)  # what is not kept never fills the pipe, and nobody would have to wait
         else:
             await self._send_extra(kind, message)
 

@@ -44,13 +44,13 @@ class Pipe(Generic[P]):
     def put(self, item: P) -> None:
         """Put something in, without waiting."""
         self.items.append(item)
-        self.size += len(item)
+        self.size += len(item) or 1  # messages without content fill it as well
         self.filled.wake()
 
     def take(self) -> P:
         """Take the oldest out."""
         item = self.items.popleft()
-        self.size -= len(item)
+        self.size -= len(item) or 1
         self.emptied.wake()
         return item
 

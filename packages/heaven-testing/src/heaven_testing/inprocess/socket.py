@@ -107,6 +107,7 @@ class Socket(Connection):
         if self.gone:
             if self._raises:
                 raise ClientGone("the client has left")
+            await asyncio.sleep(0)  # who sends on and on is not to keep the event loop for itself
             return
         if self._check_sent(message):
             self._take(message["type"], message)
