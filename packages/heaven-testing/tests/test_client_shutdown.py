@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from client_apps import answer, raw
+from client_apps import answer, living, raw
 from heaven import SHUTDOWN, App
 from heaven_testing import ApplicationTimeout, Client, WebSocketClosed
 
@@ -308,3 +308,31 @@ async def test_requests_that_are_left_end_with_the_client() -> None:
     assert ["http.disconnect"] == seen
     with pytest.raises(httpx.RemoteProtocolError):
         await request
+
+
+async def test_leaving_waits_for_a_shutdown_that_has_begun() -> None:
+    """A shutdown that somebody else waits for is not cut short when the client is left, nor by a second one."""
+    steps: list[str] = []
+    gate = asyncio.Event()
+
+    async def close(send: Any) -> None:
+        steps.append("closing")
+        asyncio.get_running_loop().call_later(0.05, gate.set)
+        await gate.wait()
+        steps.append("closed")
+
+    async with Client(living(shutdown=close)) as client:
+        first = asyncio.create_task(client.shutdown())
+        while not steps:
+            await asyncio.sleep(0)
+        await client.shutdown()
+        assert ["closing", "closed"] == steps
+    await first
+    steps.clear()
+    gate.clear()
+    async with Client(living(shutdown=close)) as client:
+        first = asyncio.create_task(client.shutdown())
+        while not steps:
+            await asyncio.sleep(0)
+    assert ["closing", "closed"] == steps
+    await first

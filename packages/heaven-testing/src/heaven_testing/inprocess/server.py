@@ -99,6 +99,7 @@ class InProcessServer:
         self._failed: list[Connection] = []
         self._given_up: set[Connection] = set()
         self._ended = Signal()
+        self._shutdown = asyncio.Lock()
         if isinstance(app, App):
             observe(app)
 
@@ -137,8 +138,11 @@ class InProcessServer:
             ApplicationTimeout: a connection did not end; it was cut, and the application stopped all the same.
             ShutdownFailed: a step of the shutdown failed.
         """
-        if not self.running:
-            return
+        async with self._shutdown:  # who comes second returns when it is done, and does not cut it short
+            if self.running:
+                await self._shut_down(seconds)
+
+    async def _shut_down(self, seconds: float | None) -> None:
         self.running = False
         if isinstance(self.app, App):
             self.app.stopping.set()
