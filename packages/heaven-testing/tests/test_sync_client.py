@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -357,3 +358,24 @@ def test_an_application_that_blocks_its_loop_is_told_of(monkeypatch: pytest.Monk
                     client.get("/")
     finally:
         gate.set()
+
+
+def test_what_is_closed_after_the_client_is_closed_already() -> None:
+    """Responses and WebSockets that the test closes when the client was left close without an error, as async ones."""
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+        else:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not (await receive())["type"].endswith(".disconnect"):
+            pass
+
+    with ExitStack() as later:
+        with SyncClient(raw(serve)) as client:
+            response = client.send(client.build_request("GET", "/"), stream=True)
+            later.callback(response.close)
+            socket = later.enter_context(client.ws("/"))
+        with pytest.raises(RuntimeError, match="the client was left"):
+            socket.receive()
+    assert response.is_closed

@@ -35,6 +35,11 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
+    @property
+    def running(self) -> bool:
+        """Whether it is started, and not stopped."""
+        return self._loop is not None
+
     def start(self) -> None:
         """Start the loop."""
         loop = asyncio.new_event_loop()
@@ -55,6 +60,8 @@ class LoopThread:
         loop, thread = self._loop, self._thread
         if loop is None or thread is None:
             work.close()
+            if self._ending.is_set():
+                raise RuntimeError("the client was left, and its application has stopped; do that inside of its `with`")
             raise RuntimeError("enter the client first: `with SyncClient(app) as client:`")
         future = asyncio.run_coroutine_threadsafe(work, loop)
         try:

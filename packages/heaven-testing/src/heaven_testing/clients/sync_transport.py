@@ -89,5 +89,5 @@ class _Content(SyncByteStream):
             yield chunk
 
     def close(self) -> None:
-        if self._content is None:
+        if self._content is None and self._thread.running:  # with the client all that was open has ended
             self._thread.run(self._transfer.close())

@@ -48,7 +48,8 @@ class SyncHandshaking:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close it, unless it is closed: with 1000, with 1011 where an exception ends the block."""
-        self._session.leave(failed=error is not None)
+        if self._thread.running:  # with the client all that was open has ended
+            self._session.leave(failed=error is not None)
 
 
 class SyncWebSocketSession:
