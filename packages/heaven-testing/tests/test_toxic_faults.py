@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -168,6 +169,23 @@ def test_cut_after_no_bytes(proxy, server):
         client.sendall(b"hello")
         assert b"" == rest(peer)
         assert b"" == rest(client)
+
+
+@pytest.mark.parametrize("new", [True, False])
+@pytest.mark.parametrize("end", ["cut", "reset"])
+def test_connections_opened_later_can_be_left_alone(proxy, server, end, new):
+    """So that a client that sends again what got no answer reaches the server, and is seen to."""
+    with connected(proxy, server) as (client, peer):
+        getattr(proxy, end)(0, direction="down", new=new)
+        client.sendall(b"commit")
+        assert b"commit" == exactly(peer, 6)
+        peer.sendall(b"done")
+        with suppress(ConnectionResetError):
+            assert b"" == client.recv(4)
+    with connected(proxy, server) as (client, peer):
+        peer.sendall(b"welcome")
+        with suppress(*[ConnectionResetError] * new):
+            assert (b"" if new else b"welcome") == client.recv(7)
 
 
 def test_heal_takes_back_a_cut_that_is_to_come(proxy, server):

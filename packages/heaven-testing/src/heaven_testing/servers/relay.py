@@ -64,9 +64,9 @@ class Relay:
             connection.end(abort=abort)
         await asyncio.gather(*ended, return_exceptions=True)
 
-    async def end_after(self, ending: Ending | None) -> None:
-        """End each connection, those that come included, after a number of bytes of its own."""
-        self._ending = ending
+    async def end_after(self, ending: Ending | None, *, new: bool = True) -> None:
+        """End each connection, those that come included if `new`, after a number of bytes of its own."""
+        self._ending = ending if new else None
         for connection in self.connections:
             connection.end_after(ending)
 

@@ -209,13 +209,15 @@ class ToxicProxy:
         """
         self._do(lambda relay: relay.change(("down",), swallowing=True))
 
-    def cut(self, after: int | None = None, *, direction: Direction = "both") -> None:
+    def cut(self, after: int | None = None, *, direction: Direction = "both", new: bool = True) -> None:
         """Close connections in order, with FIN on both sides.
 
         Args:
             after: None closes those that are open, now; new ones work. A number closes each connection, those opened
                 later as well, when so many more bytes of it have been passed on: exactly so many arrive.
             direction: Which bytes are counted: `up` to the server, `down` to the client.
+            new: Whether a number is for connections opened later as well; without them, a client that connects again
+                reaches the server.
 
         Raises:
             ValueError: A number below 0, or an unknown direction.
@@ -230,15 +232,17 @@ class ToxicProxy:
             ...             peer.close()
             b'' b''
         """
-        self._end(after, direction, abort=False)
+        self._end(after, direction, abort=False, new=new)
 
-    def reset(self, after: int | None = None, *, direction: Direction = "both") -> None:
+    def reset(self, after: int | None = None, *, direction: Direction = "both", new: bool = True) -> None:
         """Break connections off, with RST on both sides: the next read raises `ConnectionResetError`.
 
         Args:
             after: None breaks those that are open, now; new ones work. A number breaks each connection, those opened
                 later as well, when so many more bytes of it have been passed on.
             direction: Which bytes are counted: `up` to the server, `down` to the client.
+            new: Whether a number is for connections opened later as well; without them, a client that connects again
+                reaches the server.
 
         Raises:
             ValueError: A number below 0, or an unknown direction.
@@ -256,7 +260,7 @@ class ToxicProxy:
             ...             peer.close()
             reset
         """
-        self._end(after, direction, abort=True)
+        self._end(after, direction, abort=True, new=new)
 
     def refuse(self) -> None:
         """Refuse new connections, as a server does that is not there; those that are open stay.
@@ -301,13 +305,13 @@ class ToxicProxy:
             engine.thread.join(self._timeout)
             engine.loop.close()
 
-    def _end(self, after: int | None, direction: Direction, *, abort: bool) -> None:
+    def _end(self, after: int | None, direction: Direction, *, abort: bool, new: bool) -> None:
         sides = _sides(direction)
         if after is None:
             self._do(lambda relay: relay.end(abort=abort))
         else:
             _refuse_negative(after=after)
-            self._do(lambda relay: relay.end_after(Ending(after, sides, abort)))
+            self._do(lambda relay: relay.end_after(Ending(after, sides, abort), new=new))
 
     @property
     def _running(self) -> Engine:
