@@ -93,6 +93,7 @@ def test_an_orderly_end_waits_for_it():
 FORKED = """
 if (forked := os.fork()) == 0:
     os.closerange(1, 3)
+    signal.alarm(30)
     signal.pause()
 with open({note!r}, "w") as file:
     file.write(str(forked))
