@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import gc
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 import heaven
 from client_apps import turns
-from heaven_testing.inprocess.waiting import where
+from heaven_testing.inprocess.waiting import where, where_in
 
 GATE = "await asyncio.Event().wait()"
 
@@ -223,3 +224,26 @@ async def test_a_folder_that_begins_with_the_same_name_is_somebody_elses(tmp_pat
     file = f"{heaven.__path__[0]}_shop/app.py"
     exec(compile("async def made():\n    await asyncio.sleep(60)\n", file, "exec"), names)
     assert f"waits in made at {file}:2" == await told(names["made"])
+
+
+def test_a_thread_stands_where_its_code_is() -> None:
+    """Where a thread stands is told as of a task; of one that has ended there is nothing to tell."""
+    gate, begun = threading.Event(), threading.Event()
+
+    def stand() -> None:
+        begun.set()
+        gate.wait()
+
+    thread = threading.Thread(target=stand)
+    thread.start()
+    try:
+        assert begun.wait(5)
+        line = stand.__code__.co_firstlineno
+        assert where_in(thread) in {
+            f"is in stand at {__file__}:{line + 1} (begun.set())",
+            f"is in stand at {__file__}:{line + 2} (gate.wait())",
+        }
+    finally:
+        gate.set()
+        thread.join()
+    assert "has ended" == where_in(thread)
