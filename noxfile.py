@@ -19,7 +19,11 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 MODULES = {"heaven-core": "heaven", "heaven-contrib": "heaven_contrib", "heaven-testing": "heaven_testing"}
 PACKAGES = [nox.param(name, id=name.removeprefix("heaven-")) for name in MODULES]
 # What a package's tests need beside itself. The core's drive raw ASGI and real servers, never heaven-testing.
-COMPANIONS = {"heaven-core": ["servers"], "heaven-contrib": ["heaven-testing"], "heaven-testing": ["servers", "peers", "plugins"]}
+COMPANIONS = {
+    "heaven-core": ["servers"],
+    "heaven-contrib": ["heaven-testing"],
+    "heaven-testing": ["servers", "peers", "plugins"],
+}
 COVERAGE = {"heaven-core": 100, "heaven-contrib": 95, "heaven-testing": 100}
 
 # In CI a server that is missing is a failure, elsewhere its tests are skipped. The core's tests know no such option.
@@ -67,7 +71,7 @@ def _sync_for_tests(session: nox.Session, package: str, group: str = "tests") ->
 def _pytest(session: nox.Session, *arguments: str, python: tuple[str, ...] = ("python",), report: str = "") -> None:
     """Run pytest; what it counted goes to .reports, where the closing summary of `make test` finds it."""
     name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in session.name + report)
-    options = ("--quiet", "--timeout=120", f"--junitxml={REPORTS / name}.xml")
+    options = ("--quiet", f"--junitxml={REPORTS / name}.xml")
     session.run(*python, "-m", "pytest", *options, "-o", f"cache_dir={session.create_tmp()}/cache", *arguments)
 
 
@@ -120,7 +124,8 @@ def coverage(session: nox.Session, package: str) -> None:
     """Every branch of the core is taken by the core's own tests."""
     _sync_for_tests(session, package, "coverage")
     module, data = MODULES[package], f"--data-file={session.create_tmp()}/coverage"
-    _pytest(session, *REQUIRED[package], f"packages/{package}/tests", python=("coverage", "run", data, f"--source={module}"))
+    python = ("coverage", "run", data, f"--source={module}")
+    _pytest(session, *REQUIRED[package], f"packages/{package}/tests", python=python)
     session.run("coverage", "report", data, f"--fail-under={COVERAGE[package]}")
 
 

@@ -215,3 +215,23 @@ async def test_another_frameworks_application_has_nothing_to_replace(kind: Any, 
         TypeError, match=rf"{method} at .*test_overrides.py:\d+ needs a heaven.App, and the client serves"
     ):
         getattr(kind(app), method)(*arguments)
+
+
+async def test_a_client_that_is_never_entered_changes_nothing():
+    """What is replaced is told when the client is made, and done when it is entered; a mistake leaves nothing behind."""
+    app = App()
+    calls: list[str] = []
+    app.ON(STARTUP, start := (lambda app: calls.append("start")))
+    app.BEFORE("/*", hook := (lambda req, res, ctx: calls.append("hook")))
+    before = (*app.written.startup, *app.written.hooks)
+
+    client = Client(app)
+    client.swap(start, lambda app: calls.append("swapped"))
+    client.bypass(hook)
+    with pytest.raises(LookupError):
+        client.bypass(lambda req, res, ctx: None)
+    assert before == (*app.written.startup, *app.written.hooks)
+
+    async with client:
+        assert ["swapped"] == calls
+    assert before == (*app.written.startup, *app.written.hooks)

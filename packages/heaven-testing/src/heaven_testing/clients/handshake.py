@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from heaven_testing.clients.response import PHRASES, TRACE, Response
 from heaven_testing.errors import ApplicationTimeout
+from heaven_testing.inprocess.exchange import FAILED, FAILED_HEADERS
 from heaven_testing.inprocess.socket import Handshake
 from heaven_testing.library import ByteStream, Headers, RemoteProtocolError
 
@@ -21,8 +22,6 @@ SUBPROTOCOLS = "heaven.subprotocols"
 """Under which name a request says that it is a handshake, and offers subprotocols (in its `extensions`)."""
 SOCKET = "heaven.socket"
 """Under which name the response to a handshake carries the open socket (in its `extensions`)."""
-
-_FAILED = b"Internal Server Error"
 
 
 def handshake_headers(given: Any, subprotocols: Sequence[str]) -> Headers:
@@ -71,8 +70,7 @@ async def shake_hands(server: InProcessServer, request: Request) -> Response:
 
 
 def _response(server: InProcessServer, socket: Socket) -> Response:
-    content_type = (b"content-type", b"text/plain; charset=utf-8")
-    answer = socket.handshake or Handshake(500, [content_type, (b"content-length", b"21")], content=_FAILED)
+    answer = socket.handshake or Handshake(500, FAILED_HEADERS, content=FAILED)
     headers = [*answer.headers]
     phrase = PHRASES.get(answer.status, b"")
     extensions: dict[str, Any] = {"http_version": b"HTTP/1.1", "reason_phrase": phrase, TRACE: socket.trace}

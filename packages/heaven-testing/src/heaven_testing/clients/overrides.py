@@ -34,7 +34,7 @@ class Overrides:
             RuntimeError: the application has started already.
             TypeError: the application is not Heaven's.
         """
-        self._server.replacements.swap(function, replacement)
+        self._server.replace(lambda replacements: replacements.swap(function, replacement))
 
     def bypass(self, hook: Callable[..., Any] | str) -> None:
         """Leave a hook out, wherever it is registered.
@@ -46,7 +46,7 @@ class Overrides:
             LookupError: no such hook is registered.
             TypeError: the application is not Heaven's.
         """
-        self._server.replacements.bypass(hook)
+        self._server.replace(lambda replacements: replacements.bypass(hook))
 
     def override(self, key: str | Key[Any], value: Any, *, app: App | None = None) -> None:
         """Keep another value in the application's store; shutdown sees what startup had kept.
@@ -59,4 +59,4 @@ class Overrides:
         Raises:
             TypeError: the application is not Heaven's.
         """
-        self._server.replacements.override(key, value, app=app)
+        self._server.replace(lambda replacements: replacements.override(key, value, app=app))

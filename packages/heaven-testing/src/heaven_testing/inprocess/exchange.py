@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from heaven_testing.conformance import Checker
     from heaven_testing.tracing import Trace
 
-_FAILED = b"Internal Server Error"
+FAILED = b"Internal Server Error"
+FAILED_HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(FAILED))]
+"""What a server answers in place of an application that failed."""
 
 
 class Exchange(Connection):
@@ -158,11 +160,8 @@ class Exchange(Connection):
     def fail(self) -> None:
         """Answer in place of an application that failed before its response began, as a server does."""
         self.status = 500
-        self.headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"%d" % len(_FAILED)),
-        ]
-        self._put(_FAILED, ends=True)
+        self.headers = [*FAILED_HEADERS]
+        self._put(FAILED, ends=True)
 
     def interrupt(self, error: BaseException) -> None:
         """The client's own side failed, and leaves."""

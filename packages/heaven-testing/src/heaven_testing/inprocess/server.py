@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -89,6 +89,7 @@ class InProcessServer:
         self.app: ASGIApp = app
         self.settings: Settings = settings
         self.replacements: Replacements = Replacements(app)
+        self._to_replace: list[Callable[[Replacements], None]] = []
         self.state: dict[str, Any] = {}
         self.running: bool = False
         self._lifespan = Lifespan(app, self.state, settings.lifespan)
@@ -102,6 +103,18 @@ class InProcessServer:
         self._shutdown = asyncio.Lock()
         if isinstance(app, App):
             observe(app)
+
+    def replace(self, step: Callable[[Replacements], None]) -> None:
+        """Replace something in the application: at once if it runs, else when it is started.
+
+        Args:
+            step: does it; whatever is wrong with it is told at once.
+        """
+        step(self.replacements)
+        if self._loop is None:
+            # A client that is never entered leaves the application as it was.
+            self.replacements.undo()
+            self._to_replace.append(step)
 
     # Its life
 
@@ -117,6 +130,8 @@ class InProcessServer:
         self._context.run(OWNER.set, self)
         self._leaks.begin()
         try:
+            for step in self._to_replace:
+                step(self.replacements)
             if self.settings.lifespan != "off":
                 await self._lifespan.start(self._context.copy(), self.settings.timeout)
             self.replacements.started()
@@ -176,7 +191,8 @@ class InProcessServer:
                 errors.append(error)
         told = [each for each in errors if not quietly or not isinstance(each, Exception)]
         for each in told[1:]:
-            told[0].add_note(f"And when the client was left: {type(each).__name__}: {each}")
+            if str(each) != str(told[0]):
+                told[0].add_note(f"And when the client was left: {type(each).__name__}: {each}")
         if told:
             raise told[0]
 
