@@ -136,3 +136,17 @@ async def test_an_application_that_stays_after_its_shutdown_is_named() -> None:
     with pytest.raises(ApplicationTimeout, match=r"did not return in 0.05 s after its shutdown: waits in forever at"):
         async with Client(app, timeout=0.05):
             pass
+
+
+async def test_what_failed_besides_is_noted() -> None:
+    """Of two failures at the exit the first is raised, with the other one as its note."""
+    app = App()
+    app.ON(STARTUP, lambda app: app.keep("left", True))
+    app.ON(SHUTDOWN, lambda app: 1 / 0)
+    with pytest.raises(ShutdownFailed) as caught:
+        async with Client(app):
+            pass
+    (note,) = caught.value.__notes__
+    assert note.startswith(
+        "And when the client was left: LeakError: the application left something behind:\n  - 'left'"
+    )

@@ -247,7 +247,9 @@ async def test_what_is_left_behind_fails_the_test(name: str, looked_for: str, pl
     assert "If it is meant to, leave it out of `leaks=`." in message
 
 
-@pytest.mark.parametrize("looked_for", [ALL_LEAKS, *({kind} for kind in sorted(ALL_LEAKS))], ids=lambda kinds: ",".join(sorted(kinds)))
+@pytest.mark.parametrize(
+    "looked_for", [ALL_LEAKS, *({kind} for kind in sorted(ALL_LEAKS))], ids=lambda kinds: ",".join(sorted(kinds))
+)
 @pytest.mark.parametrize("name", [name for name in FAULTS if FAULTS[name].kind != "exceptions"])
 async def test_who_tidies_up_left_nothing(name: str, looked_for: Any, place: Place) -> None:
     """Control: the same application with a shutdown is fine, also where what it ended takes a moment to end."""
