@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -149,7 +150,40 @@ def test_somebody_elses_redis_is_not_taken_for_it(redis):
 def test_one_that_refuses_is_not_ready():
     """An answer that is an error, as while it loads what it has kept, is waited for; here it never ends."""
     with pytest.raises(ServerDidNotStart, match="(?s)gave no answer in 0.5 s.*Ready to accept connections"):
-        RedisServer(options=("--requirepass", "secret"), timeout=0.5).__enter__()
+        RedisServer(options=("--rename-command", "PING", "PONG"), timeout=0.5).__enter__()
+
+
+@pytest.mark.parametrize(("password", "refusal"), [("", "PING: NOAUTH"), ("other", "AUTH: WRONGPASS")])
+def test_one_that_wants_another_password_is_ready(password, refusal):
+    """Whoever sets one among the options speaks to it with a client that knows it."""
+    with RedisServer(password=password, options=("--requirepass", "secret"), timeout=5) as server:
+        with pytest.raises(RuntimeError, match=f"Redis refuses {refusal}"):
+            server.execute("PING")
+        assert "PONG" == ask(server.port, "PING", timeout=5, password="secret")
+
+
+def test_it_has_a_password():
+    """Its address has it, percent-encoded, and its own commands say it; who does not is refused."""
+    with RedisServer(password="p@ss/w:rd %ü") as server:
+        assert f"redis://:p%40ss%2Fw%3Ard%20%25%C3%BC@127.0.0.1:{server.port}/0" == server.url
+        assert "p@ss/w:rd %ü" == unquote(urlsplit(server.url).password)
+        server.execute("SET", "key", "value")
+        server.flush()
+        server.restart()
+        assert "0" == server.execute("DBSIZE")
+        with pytest.raises(RuntimeError, match="Redis refuses DBSIZE: NOAUTH"):
+            ask(server.port, "DBSIZE", timeout=5)
+
+
+def test_its_password_is_not_shown():
+    """Neither it nor the report of its failure has it."""
+    server = RedisServer(password="secret", options=("--no-such-option", "3"))
+    assert "secret" not in repr(server)
+    with pytest.raises(
+        ServerDidNotStart, match=r"(?s)--requirepass \*\*\* --save  --app.*ended with 1; it printed:"
+    ) as failed:
+        server.__enter__()
+    assert "secret" not in str(failed.value)
 
 
 @contextmanager
@@ -173,6 +207,21 @@ def test_a_missing_program_is_named_with_its_cure(monkeypatch, tmp_path):
     executable(tmp_path / "redis-server", "#!/bin/sh\necho this is no Redis; exit 5\n")
     with only_on_the_path(tmp_path, monkeypatch), pytest.raises(ServerDidNotStart, match="(?s)with 5.*is no Redis"):
         RedisServer().__enter__()
+
+
+def test_the_program_is_chosen(monkeypatch, tmp_path):
+    """A path, also one that starts in this folder, or a name on the PATH; the package's is not asked for then."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    program = executable(elsewhere / "my-redis", "#!/bin/sh\necho this is mine; exit 6\n")
+    monkeypatch.chdir(tmp_path)
+    for chosen in (program, str(program), "elsewhere/my-redis"):
+        with pytest.raises(ServerDidNotStart, match="(?s)with 6.*is mine"):
+            RedisServer(program=chosen).__enter__()
+    with only_on_the_path(elsewhere, monkeypatch), pytest.raises(ServerDidNotStart, match="(?s)with 6.*is mine"):
+        RedisServer(program="my-redis").__enter__()
+    with pytest.raises(ServerMissing, match="no-such-redis is not installed: program= takes the path or the name of"):
+        RedisServer(program="no-such-redis").__enter__()
 
 
 def executable(path: Path, content: str) -> Path:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import BinaryIO
 
 
-def ask(port: int, *words: str, timeout: float) -> str | None:
+def ask(port: int, *words: str, timeout: float, password: str = "") -> str | None:
     """Send one command to a Redis on this machine.
 
     Args:
         port: where it listens.
         words: the command and its arguments.
         timeout: seconds that it may take to accept, and to answer.
+        password: what to say first; nothing if it is empty.
 
     Returns:
         The answer as text; None where there is nothing.
@@ -24,12 +26,16 @@ def ask(port: int, *words: str, timeout: float) -> str | None:
     Source:
         https://redis.io/docs/latest/develop/reference/protocol-spec/
     """
-    encoded = [word.encode() for word in words]
-    command = b"".join([b"*%d\r\n" % len(encoded), *(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded)])
+    commands = [("AUTH", password), words] if password else [words]
     with socket.create_connection(("127.0.0.1", port), timeout) as connection:
-        connection.sendall(command)
+        connection.sendall(b"".join(map(_encoded, commands)))
         with connection.makefile("rb") as replies:
-            return _reply(replies, words[0])
+            return [_reply(replies, command[0]) for command in commands][-1]
+
+
+def _encoded(words: Sequence[str]) -> bytes:
+    encoded = [word.encode() for word in words]
+    return b"".join([b"*%d\r\n" % len(encoded), *(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded)])
 
 
 def _reply(replies: BinaryIO, command: str) -> str | None:
