@@ -24,6 +24,8 @@ COMPANIONS = {
     "heaven-contrib": ["heaven-testing"],
     "heaven-testing": ["servers", "peers", "plugins"],
 }
+# Many of its tests wait for servers that start and stop, so two run at once.
+SIDE_BY_SIDE = {"heaven-core": [], "heaven-contrib": [], "heaven-testing": ["--numprocesses=2"]}
 COVERAGE = {"heaven-core": 100, "heaven-contrib": 95, "heaven-testing": 100}
 
 # In CI a server that is missing is a failure, elsewhere its tests are skipped. The core's tests know no such option.
@@ -75,6 +77,10 @@ def _pytest(session: nox.Session, *arguments: str, python: tuple[str, ...] = ("p
     session.run(*python, "-m", "pytest", *options, "-o", f"cache_dir={session.create_tmp()}/cache", *arguments)
 
 
+def _options(package: str) -> list[str]:
+    return [*SIDE_BY_SIDE[package], *REQUIRED[package]]
+
+
 def _run_all(session: nox.Session, *commands: tuple[str, ...]) -> None:
     """Run every command, and fail at the end if one of them has: all there is to mend is seen at once."""
     failed: list[str] = []
@@ -92,7 +98,7 @@ def _run_all(session: nox.Session, *commands: tuple[str, ...]) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """The package's tests, on every supported Python."""
     _sync_for_tests(session, package)
-    _pytest(session, *REQUIRED[package], *(session.posargs or [f"packages/{package}/tests"]))
+    _pytest(session, *_options(package), *(session.posargs or [f"packages/{package}/tests"]))
 
 
 @nox.session(python=NEWEST)
@@ -100,7 +106,7 @@ def tests(session: nox.Session, package: str) -> None:
 def tests_optimized(session: nox.Session, package: str) -> None:
     """The same under `python -O`: no rule may hang on an assert statement."""
     _sync_for_tests(session, package)
-    _pytest(session, *REQUIRED[package], f"packages/{package}/tests", python=("python", "-O"))
+    _pytest(session, *_options(package), f"packages/{package}/tests", python=("python", "-O"))
 
 
 @nox.session(python=[PYTHONS[0], PYTHONS[-1]])
@@ -115,7 +121,7 @@ def lowest(session: nox.Session, package: str) -> None:
     session.run_install("uv", "pip", "compile", *options, f"--output-file={pins}", source, external=True)
     if any(line and not line.lstrip().startswith("#") for line in pins.read_text().splitlines()):
         session.install("--requirement", str(pins))
-    _pytest(session, *REQUIRED[package], f"packages/{package}/tests")
+    _pytest(session, *_options(package), f"packages/{package}/tests")
 
 
 @nox.session(python=NEWEST)
