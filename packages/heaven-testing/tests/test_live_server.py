@@ -154,6 +154,36 @@ def test_a_crash_is_reported_by_what_mends_it():
         assert "hello" == get(server, "hello")
 
 
+def test_one_that_was_asked_to_end_has_not_crashed():
+    """Its end is awaited by `stop`, `heal` or the block's; one that had crashed before it was asked has."""
+    with LiveServer("live_apps:app") as server:
+        server.terminate()
+        server.process.wait(10)
+        assert 0 == server.stop()
+        server.restart()
+        first = get(server, "pid")
+        server.terminate()
+        server.heal()
+        assert first != get(server, "pid")
+        server.terminate()
+    assert 3 == server.output.count("Application shutdown complete")
+    with pytest.raises(ServerFailed, match="ended with -11 before it was asked to"), server:
+        server.process.send_signal(signal.SIGSEGV)
+        server.process.wait(10)
+        server.terminate()
+
+
+def test_a_bad_end_that_was_asked_for_is_reported():
+    """`terminate` does not wait for it; what comes next tells of it, once."""
+    with LiveServer("live_apps:failing") as server:
+        server.terminate()
+        with pytest.raises(ServerFailed, match="live_apps:failing did not complete its shutdown"):
+            server.heal()
+        server.terminate()
+        with pytest.raises(ServerFailed, match="live_apps:failing did not complete its shutdown"):
+            server.stop()
+
+
 def test_what_can_not_be_served_is_refused():
     """An application itself can't go to another process, and some options are decided here."""
     with pytest.raises(
@@ -174,7 +204,11 @@ def test_without_uvicorn_it_says_what_to_install(monkeypatch):
 
 def test_its_address_says_whether_it_is_encrypted():
     """With a certificate it is https."""
-    assert "https://127.0.0.1:0" == LiveServer("live_apps:app", options={"ssl_certfile": "cert.pem"}).url
+    server = LiveServer("live_apps:app", options={"ssl_certfile": "cert.pem"})
+    with pytest.raises(RuntimeError, match="this LiveServer has no port yet: enter the block first, `with LiveServer"):
+        server.url  # noqa: B018
+    server._port = 8443
+    assert "https://127.0.0.1:8443" == server.url
 
 
 def test_a_port_that_somebody_took_is_replaced_by_another(monkeypatch):

@@ -142,9 +142,9 @@ def test_somebody_elses_redis_is_not_taken_for_it(redis):
     """It is ready when its own process has the port, and not when anybody answers there."""
     with RedisServer() as server:
         assert server._answers()
-        own, server.port = server.port, redis.port
+        own, server._port = server.port, redis.port
         assert not server._answers()
-        server.port = own
+        server._port = own
 
 
 def test_one_that_refuses_is_not_ready():

@@ -109,11 +109,23 @@ def test_there_is_no_process_before_the_block():
         server.kill,
         server.freeze,
         server.thaw,
+        server.terminate,
         server.restart,
         server.heal,
     ):
         with pytest.raises(RuntimeError, match="with ServerProcess"):
             act()
+
+
+def test_there_is_no_port_before_the_block():
+    """Nor an address that would lead to port 0; after the block they are what they were."""
+    server = ServerProcess(SERVE)
+    for look in (lambda: server.port, lambda: server.url):
+        with pytest.raises(RuntimeError, match="this ServerProcess has no port yet: enter the block first"):
+            look()
+    with server:
+        url = server.url
+    assert (url, f"http://127.0.0.1:{server.port}") == (server.url, url)
 
 
 def test_one_server_is_started_once_at_a_time():
@@ -165,6 +177,42 @@ def test_a_frozen_server_can_be_ended(end):
     assert (-signal.SIGKILL if end == "kill" else -signal.SIGTERM) == server.process.returncode
 
 
+# It says when it gets a SIGTERM, ends with 7 at a SIGINT, and with 0 when the file is there.
+PATIENT = f"""
+import os, pathlib, signal, sys, threading
+signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+signal.signal(signal.SIGINT, lambda *_: os._exit(7))
+def serve():
+    {HELLO.replace(chr(10), chr(10) + "    ")}
+threading.Thread(target=serve, daemon=True).start()
+while not pathlib.Path(sys.argv[2]).exists():
+    threading.Event().wait(0.01)
+"""
+
+
+def test_it_is_asked_to_end_without_waiting(tmp_path):
+    """`terminate` returns while it runs, also when it was frozen; it is told once, and `stop` waits for its end."""
+    end = tmp_path / "end"
+    with ServerProcess([sys.executable, "-c", PATIENT, "{port}", str(end)]) as server:
+        server.freeze()
+        server.terminate()
+        server.terminate()
+        wait_for(lambda: "asked" in server.output)
+        assert (True, 200) == (server.running, httpx.get(server.url).status_code)
+        end.touch()
+        assert 0 == server.stop()
+        server.terminate()
+    assert 1 == server.output.count("asked")
+
+
+def test_another_signal_is_sent_to_one_that_was_asked():
+    """As a second Ctrl-C."""
+    with ServerProcess([sys.executable, "-c", PATIENT, "{port}", "/nowhere"]) as server:
+        server.terminate()
+        wait_for(lambda: "asked" in server.output)
+        assert 7 == server.stop(signal.SIGINT)
+
+
 def test_what_is_down_can_not_be_frozen():
     """A test that waits for a silent server would see one that refuses: it is told. `thaw` has nothing to do."""
     with ServerProcess(SERVE) as server:
@@ -184,7 +232,9 @@ def crash(server: ServerProcess) -> None:
     server.process.wait()
 
 
-@pytest.mark.parametrize("harm", [ServerProcess.freeze, ServerProcess.kill, ServerProcess.stop, freeze, crash])
+@pytest.mark.parametrize(
+    "harm", [ServerProcess.terminate, ServerProcess.freeze, ServerProcess.kill, ServerProcess.stop, freeze, crash]
+)
 def test_heal_undoes_what_a_test_has_done(harm):
     """Frozen, stopped, killed or crashed, by its methods or past them: it answers again, on the same port."""
     with ServerProcess(SERVE) as server:

@@ -94,31 +94,37 @@ class LiveServer(Server):
             ServerFailed: it ended before it was asked to, with another code, without completing the application's
                 shutdown, or with a traceback in its log. It is stopped nevertheless.
         """
-        ended_by_us = self._own.code is not None
-        unasked = not self._own.running
+        own, told, unasked = self._own, self._own.code is not None, self._crashed
         code = super().stop(number)
-        if not ended_by_us and (wrong := self._complaint(code, unasked)):
-            raise ServerFailed(f"{self._target} {wrong}; it printed:\n{self._own.output}")
+        if not told:
+            self._complain(own, code, unasked)
         return code
 
     def heal(self) -> None:
-        """Undo what a test left broken: thaw it if it is frozen, start it again if it is down.
+        """Undo what a test left broken: thaw it if it is frozen, start it again if it is down, or on its way there.
 
         Raises:
-            ServerFailed: it had ended before it was asked to. It runs again nevertheless.
+            ServerFailed: it had ended before it was asked to, or not in order after `terminate`. It runs again
+                nevertheless.
             ServerDidNotStart: it ended, or did not answer in time.
         """
-        ended = self._own
-        crashed = ended.code is None and not ended.running
+        own, told, unasked = self._own, self._own.code is not None, self._crashed
         super().heal()
-        if crashed:
-            raise ServerFailed(f"{self._target} {_unasked(ended.kill())}; it printed:\n{ended.output}")
+        if not told and own.code is not None:
+            self._complain(own, own.code, unasked)
 
-    def _complaint(self, code: int, unasked: bool) -> str | None:
+    @property
+    def _crashed(self) -> bool:
+        return not (self._own.running or self._own.asked)
+
+    def _complain(self, ended: OwnedProcess, code: int, unasked: bool) -> None:
+        if wrong := self._complaint(ended.output, code, unasked):
+            raise ServerFailed(f"{self._target} {wrong}; it printed:\n{ended.output}")
+
+    def _complaint(self, log: str, code: int, unasked: bool) -> str | None:
         """What was wrong with its end."""
-        log = self._own.output
         if unasked:
-            return _unasked(code)
+            return f"ended with {code} before it was asked to"
         if code != 0:
             return f"ended with {code}"
         began = "Application startup complete" in log and "'lifespan' protocol appears unsupported" not in log
@@ -167,7 +173,3 @@ class LiveServer(Server):
         if self._ready >= 0:
             os.close(self._ready)
             self._ready = -1
-
-
-def _unasked(code: int) -> str:
-    return f"ended with {code} before it was asked to"

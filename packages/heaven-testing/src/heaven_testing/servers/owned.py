@@ -61,6 +61,9 @@ class OwnedProcess:
         GUARDIAN.process(self.process.pid)
         self._printed = b""
         self.code: int | None = None
+        """Its exit code, once `end` or `kill` has seen it."""
+        self.asked: bool = False
+        """Whether `terminate` has asked it to end."""
 
     @property
     def running(self) -> bool:
@@ -92,11 +95,18 @@ class OwnedProcess:
         """
         if self.code is None:
             self.thaw()
-            with suppress(psutil.NoSuchProcess):
-                self.process.send_signal(number)
+            if number != signal.SIGTERM or not self.asked:  # there are servers that break off when they are told twice
+                self._send(number)
             with suppress(psutil.TimeoutExpired):
                 self.process.wait(timeout)
         return self.kill()
+
+    def terminate(self) -> None:
+        """Ask it to end, and don't wait; nothing happens to one that has ended."""
+        if self.running and not self.asked:
+            self.asked = True
+            self.thaw()
+            self._send(signal.SIGTERM)
 
     def kill(self) -> int:
         """End it and its children with SIGKILL, at once.
@@ -127,3 +137,7 @@ class OwnedProcess:
         for member in reversed(family(self.process)):
             with suppress(psutil.NoSuchProcess):
                 member.resume()
+
+    def _send(self, number: int) -> None:
+        with suppress(psutil.NoSuchProcess):
+            self.process.send_signal(number)

@@ -20,7 +20,7 @@ ATTEMPTS = 5
 
 
 class Server(ABC):
-    """A real server in a process of its own, for as long as its `with` block.
+    """A real server in a process of its own, for as long as its `with` block; not for use from several threads at once.
 
     Args:
         timeout: seconds it may take to answer, and again to stop before it is killed.
@@ -32,12 +32,20 @@ class Server(ABC):
         self._earlier = ""
         self._entered = False
         self._undo = ExitStack()
-        self.port: int = 0
+        self._port = 0
 
     @property
     @abstractmethod
     def url(self) -> str:
         """Where it is."""
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, at 127.0.0.1; there is none before the block is entered."""
+        if not self._port:
+            name = type(self).__name__
+            raise RuntimeError(f"this {name} has no port yet: enter the block first, `with {name}(...) as server:`")
+        return self._port
 
     @property
     def output(self) -> str:
@@ -64,6 +72,13 @@ class Server(ABC):
             Its exit code; minus the signal's number when a signal ended it, so -9 when it had to be killed.
         """
         return self._own.end(number, self._timeout)
+
+    def terminate(self) -> None:
+        """Ask it to stop (SIGTERM) and go on at once: a test can look at what it does until it has.
+
+        `stop` waits for its end, and so does `heal` before it starts it again.
+        """
+        self._own.terminate()
 
     def kill(self) -> int:
         """End it and its children with SIGKILL, as if the power had gone.
@@ -97,13 +112,15 @@ class Server(ABC):
         self._start()
 
     def heal(self) -> None:
-        """Undo what a test left broken: thaw it if it is frozen, start it again if it is down.
+        """Undo what a test left broken: thaw it if it is frozen, start it again if it is down, or on its way there.
 
         Raises:
             ServerDidNotStart: it ended, or did not answer in time.
         """
         if self._own.frozen:
             self._own.thaw()
+        if self._own.asked:
+            self._end()
         if not self._own.running:
             self._start()
 
@@ -158,7 +175,7 @@ class Server(ABC):
     def _start_on_a_free_port(self) -> None:
         attempts = ATTEMPTS
         while True:
-            self.port = free_port()
+            self._port = free_port()
             attempts -= 1
             try:
                 self._start()
