@@ -13,11 +13,13 @@ from heaven_testing.conformance.websocket import WebSocketChecker
 from heaven_testing.errors import ConformanceError
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from heaven.types import ASGIApp, Message, Receive, Scope, Send
 
 OnViolation: TypeAlias = Literal["raise"] | Callable[[ConformanceError], object]
 
-log = logger("heaven.testing")
+log: Logger = logger("heaven.testing")
 
 
 class Checker(Protocol):
@@ -97,8 +99,8 @@ def conforming(app: ASGIApp, *, on_violation: OnViolation = "raise") -> ASGIApp:
         >>> scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
         ...          "path": "/", "query_string": b"", "headers": []}
         >>> asyncio.run(app(scope, receive, send))
-        >>> [error.rule.id for error in found]
-        ['http-start-first']
+        >>> found[0].rule.id
+        'http-start-first'
 
         A server whose own mistakes are known, and are not the application's to mend:
 
