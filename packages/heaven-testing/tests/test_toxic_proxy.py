@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import resource
 import socket
 import struct
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from heaven_testing.servers import relay
+from heaven_testing.servers.relay import Relay
 from heaven_testing.servers.toxic import ToxicProxy
 from toxic_peers import PATIENCE, connect, connected, echoing, eventually, exactly, listening, rest, url_of
 
@@ -311,3 +320,74 @@ def test_bytes_arrive_whole_and_in_order(slowed, chunks):
         client.shutdown(socket.SHUT_WR)
         reading.join(PATIENCE)
     assert [b"".join(chunks)] == received
+
+
+@contextmanager
+def as_many_files_as_may_be() -> Iterator[list[int]]:
+    """This process can open nothing more, until one of these is closed."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    highest = max(int(each.name) for each in Path("/dev/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, before[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(taken[0]))
+        yield taken
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for each in taken:
+            os.close(each)
+
+
+def test_it_waits_while_this_process_can_open_nothing_more(monkeypatch, caplog):
+    """Who connects is accepted later, and it does not spin until then; nothing is written to the log."""
+    tries: list[float] = []
+    accept = Relay._accept
+    monkeypatch.setattr(Relay, "_accept", lambda *given: tries.append(time.monotonic()) or accept(*given))
+    with listening() as server, ToxicProxy(url_of(server)) as proxy, socket.socket() as client:
+        client.settimeout(PATIENCE)
+        with as_many_files_as_may_be():
+            client.connect(("127.0.0.1", proxy.port))
+            assert eventually(lambda: len(tries) >= 3)
+            assert 0 == proxy.accepted
+            assert tries[-1] - tries[0] >= 2 * relay.PAUSE
+        peer, _ = server.accept()
+        with peer:
+            peer.sendall(b"hello")
+            assert b"hello" == exactly(client, 5)
+    assert [] == caplog.messages
+
+
+def test_who_can_not_be_carried_is_sent_away(caplog):
+    """There is a socket for the client and none for the server: the client sees the end; the next one is carried."""
+    with listening() as server, ToxicProxy(url_of(server)) as proxy:
+        with socket.socket() as client:
+            client.settimeout(PATIENCE)
+            with as_many_files_as_may_be() as taken:
+                os.close(taken.pop())
+                client.connect(("127.0.0.1", proxy.port))
+                assert b"" == client.recv(1)
+                assert eventually(lambda: proxy.connections == 0)
+        with connected(proxy, server) as (client, peer):
+            client.sendall(b"hello")
+            assert b"hello" == exactly(peer, 5)
+    gc.collect()
+    assert [] == caplog.messages
+
+
+def test_it_can_refuse_while_it_waits(monkeypatch, caplog):
+    """A socket that was closed in a pause is left alone after it; the one that takes its place is watched."""
+    watched: list[int] = []
+    watch = Relay._watch
+    monkeypatch.setattr(Relay, "_watch", lambda *given: watched.append(given[1].fileno()) or watch(*given))
+    with listening() as server, ToxicProxy(url_of(server)) as proxy, socket.socket() as client:
+        with as_many_files_as_may_be():
+            client.connect(("127.0.0.1", proxy.port))
+            proxy.refuse()
+        assert eventually(lambda: -1 in watched)
+        proxy.heal()
+        with connected(proxy, server) as (other, peer):
+            other.sendall(b"hello")
+            assert b"hello" == exactly(peer, 5)
+    assert [] == caplog.messages

@@ -56,8 +56,8 @@ class Lane:
 
     def __init__(self, name: Side) -> None:
         self.name: Side = name
-        self.faults = Faults()
-        self.passed = 0
+        self.faults: Faults = Faults()
+        self.passed: int = 0
         self._changed = asyncio.Event()
 
     def change(self, **faults: Any) -> None:
@@ -213,7 +213,7 @@ class Connection:
         self._abort = False
         self._ending: Ending | None = None
         self._left = 0
-        self.task = asyncio.create_task(self._run())
+        self.task: asyncio.Task[None] = asyncio.create_task(self._run())
         self.task.add_done_callback(self._close)
 
     def end(self, *, abort: bool) -> None:
@@ -261,11 +261,11 @@ class Connection:
 
     async def _connect(self) -> socket.socket | None:
         for family, kind, protocol, _, address in self._addresses:
-            server = socket.socket(family, kind, protocol)
-            self._sockets.append(server)
-            server.settimeout(0)
-            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with suppress(OSError):
+            with suppress(OSError):  # nobody answers there, or there are as many sockets as this process may have
+                server = socket.socket(family, kind, protocol)
+                self._sockets.append(server)
+                server.settimeout(0)
+                server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 async with asyncio.timeout(self._patience):
                     await asyncio.get_running_loop().sock_connect(server, address)
                 return server

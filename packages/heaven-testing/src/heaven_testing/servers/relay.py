@@ -6,11 +6,13 @@ import asyncio
 import random
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from heaven_testing.servers.pipes import Address, Connection, Ending, Lane, Side
 from heaven_testing.servers.ports import LOOPBACK
+
+PAUSE = 0.1
+"""Seconds until it tries again to accept, when there were as many sockets as this process may have."""
 
 REUSE = getattr(socket, "SO_REUSEPORT", socket.SO_REUSEADDR)
 
@@ -27,7 +29,7 @@ class Relay:
     def __init__(self, addresses: Sequence[Address], *, seed: int, patience: float) -> None:
         self.lanes: dict[Side, Lane] = {"up": Lane("up"), "down": Lane("down")}
         self.connections: set[Connection] = set()
-        self.accepted = 0
+        self.accepted: int = 0
         self._addresses = addresses
         self._patience = patience
         self._chance = random.Random(seed).random  # noqa: S311 - the same faults in every run
@@ -42,7 +44,7 @@ class Relay:
         if self._listener is None:
             self._listener = _bound(self.port)
             self._listener.listen(128)
-            asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
+            self._watch(self._listener)
 
     async def refuse(self) -> None:
         """Accept no more; those who have connected already are served."""
@@ -83,12 +85,22 @@ class Relay:
         await self.end(abort=False)
         self._reserved.close()
 
+    def _watch(self, listener: socket.socket) -> None:
+        if listener is self._listener:  # it may have been closed in a pause
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
     def _accept(self, listener: socket.socket) -> None:
-        with suppress(BlockingIOError, ConnectionAbortedError):
+        try:
             while True:
                 client, _ = listener.accept()
                 self.accepted += 1
                 self._carry(client)
+        except (BlockingIOError, ConnectionAbortedError):
+            pass
+        except OSError:  # who waits to be accepted goes on waiting; looked at all the time it would take all the time
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener)
+            loop.call_later(PAUSE, self._watch, listener)
 
     def _carry(self, client: socket.socket) -> None:
         client.settimeout(0)
