@@ -202,6 +202,28 @@ def test_a_process_that_ends_while_it_is_looked_at_is_not_found(monkeypatch):
         assert [] == family.family(process)
 
 
+@pytest.mark.parametrize("reaped", [False, True])
+def test_a_session_is_known_by_its_leader(reaped):
+    """Those that are left in it are found after their leader is gone, and not those of one that has its id now."""
+    with psutil.Popen(["sh", "-c", "sleep 600 & echo $!; wait"], start_new_session=True, stdout=-1) as process:
+        leader, child = psutil.Process(process.pid), int(process.stdout.readline())
+        later = psutil.Process(process.pid)
+        later._ident = (process.pid, 0.0)  # what psutil knows a process by: its id, and when it was started
+        try:
+            assert ([process.pid, child], []) == (numbers(leader), numbers(later))
+            if reaped:
+                process.kill()
+                process.wait()
+                assert [child] == numbers(leader)
+        finally:
+            family.kill(leader)
+        assert not lives(child)
+
+
+def numbers(leader: psutil.Process) -> list[int]:
+    return [each.pid for each in family.family(leader)]
+
+
 def test_members_that_can_not_be_killed_do_not_hang_it(monkeypatch):
     """After a while it gives up."""
     monkeypatch.setattr(family, "KILLED", 0.1)

@@ -28,7 +28,9 @@ def family(leader: psutil.Process) -> list[psutil.Process]:
     found: dict[int, psutil.Process] = {leader.pid: leader}
     with suppress(psutil.NoSuchProcess):
         found |= {child.pid: child for child in leader.children(recursive=True)}
-    found |= {member.pid: member for member in _session(leader.pid) if member.pid not in found}
+    # While somebody is left in its session, nobody gets the leader's id: who has that now has another session.
+    if leader.is_running() or not psutil.pid_exists(leader.pid):
+        found |= {member.pid: member for member in _session(leader.pid) if member.pid not in found}
     return [process for process in found.values() if _lives(process)]
 
 
