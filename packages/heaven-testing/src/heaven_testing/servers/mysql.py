@@ -56,9 +56,10 @@ class MySQLServer(Server):
         ServerDidNotStart: on entering the block.
 
     Example:
-        >>> with MySQLServer() as server:  # doctest: +SKIP
-        ...     server.execute("SELECT 6 * 7, 'rows and columns'")
-        [('42', 'rows and columns')]
+        On a machine that has MariaDB this gives `[("42", "rows and columns")]`::
+
+            with MySQLServer() as server:
+                server.execute("SELECT 6 * 7, 'rows and columns'")
     """
 
     host: str = LOOPBACK
