@@ -12,7 +12,7 @@ import pytest
 
 from client_apps import answer, raw, reading
 from heaven import STARTUP, App
-from heaven_testing import Client, ConformanceError
+from heaven_testing import Client, ConformanceError, SyncClient
 from heaven_testing.inprocess import scopes as scopes_module
 
 OF_THE_TEST: contextvars.ContextVar[str] = contextvars.ContextVar("OF_THE_TEST", default="nothing")
@@ -205,6 +205,22 @@ def test_what_no_server_says_is_refused(options: dict[str, Any], message: str) -
     """Arguments that can't be are refused when the client is made."""
     with pytest.raises(ValueError, match=message):
         Client(App(), **options)
+
+
+@pytest.mark.parametrize("client", [Client, SyncClient])
+@pytest.mark.parametrize("base_url", ["", "foo", "/api", "testserver:8000", "//testserver", httpx.URL("http:///api")])
+def test_a_base_url_is_a_whole_one(client: Any, base_url: Any) -> None:
+    """One without scheme or host is refused when the client is made, and not with the first request."""
+    with pytest.raises(
+        ValueError, match=rf"base_url='{base_url}' lacks a scheme or a host; give both, as base_url='http:"
+    ):
+        client(App(), base_url=base_url)
+
+
+def test_leaks_are_a_set() -> None:
+    """One text would be a set of its letters."""
+    with pytest.raises(TypeError, match="leaks='tasks' is one text; give a set, as in leaks={'tasks'}"):
+        Client(App(), leaks="tasks")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("timeout", ["5", httpx.Timeout("5")])

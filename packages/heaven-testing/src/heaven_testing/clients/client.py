@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from heaven_testing.clients.async_transport import AsyncTransport
-from heaven_testing.clients.options import LibraryOptions, RequestOptions, with_faults
+from heaven_testing.clients.options import BASE_URL, LibraryOptions, RequestOptions, whole, with_faults
 from heaven_testing.clients.overrides import Overrides
 from heaven_testing.clients.response import Response
 from heaven_testing.clients.shortcuts import Shortcuts
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from heaven.types import ASGIApp
     from heaven_testing.inprocess.lifespan import Mode
     from heaven_testing.library import URL
-
-BASE_URL = "http://testserver"
 
 
 class Client(Overrides, Shortcuts, AsyncClient):
@@ -51,7 +49,7 @@ class Client(Overrides, Shortcuts, AsyncClient):
         **options: what `AsyncClient` takes besides: `headers`, `cookies`, `auth`, `follow_redirects` ...
 
     Raises:
-        ValueError: an argument can't be.
+        TypeError, ValueError: an argument can't be.
 
     Example:
         >>> import asyncio, heaven
@@ -92,7 +90,7 @@ class Client(Overrides, Shortcuts, AsyncClient):
         )
         self._server = InProcessServer(app, settings)
         options.setdefault("trust_env", False)  # pyright: ignore[reportUnknownMemberType]
-        super().__init__(transport=AsyncTransport(self._server), base_url=base_url, timeout=timeout, **options)
+        super().__init__(transport=AsyncTransport(self._server), base_url=whole(base_url), timeout=timeout, **options)
 
     async def __aenter__(self) -> Self:
         """Start the application.

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
+from heaven_testing.library import URL
+
+BASE_URL = "http://testserver"
+
 EXTENSION = "heaven.faults"
 """Under which name a request carries its faults (in its `extensions`, which redirects keep)."""
 
@@ -76,6 +80,21 @@ class Faults:
             if value is not None and value < least:
                 unit = "seconds" if each.name.endswith("delay") else "bytes"
                 raise ValueError(f"{each.name}={value!r}; give {unit}, at least {least}")
+
+
+def whole(base_url: URL | str) -> URL:
+    """The URL below which relative ones are, refused unless it has a scheme and a host.
+
+    Args:
+        base_url: what a client was made with.
+
+    Raises:
+        ValueError: it has none.
+    """
+    url = URL(base_url)
+    if not url.is_absolute_url:
+        raise ValueError(f"base_url={str(base_url)!r} lacks a scheme or a host; give both, as base_url='{BASE_URL}'")
+    return url
 
 
 _NAMES = tuple(each.name for each in fields(Faults))

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
-from heaven_testing.clients.client import BASE_URL
 from heaven_testing.clients.loop_thread import LoopThread
-from heaven_testing.clients.options import LibraryOptions, RequestOptions, with_faults
+from heaven_testing.clients.options import BASE_URL, LibraryOptions, RequestOptions, whole, with_faults
 from heaven_testing.clients.overrides import Overrides
 from heaven_testing.clients.response import Response
 from heaven_testing.clients.shortcuts import Shortcuts
@@ -53,7 +52,7 @@ class SyncClient(Overrides, Shortcuts, LibraryClient):
         **options: what the library's `Client` takes besides.
 
     Raises:
-        ValueError: an argument can't be.
+        TypeError, ValueError: an argument can't be.
 
     Example:
         >>> import heaven
@@ -94,7 +93,7 @@ class SyncClient(Overrides, Shortcuts, LibraryClient):
         self._thread = LoopThread(None if settings.timeout is None else max(settings.timeout, PATIENCE))
         options.setdefault("trust_env", False)
         transport = SyncTransport(self._server, self._thread)
-        super().__init__(transport=transport, base_url=base_url, timeout=timeout, **options)
+        super().__init__(transport=transport, base_url=whole(base_url), timeout=timeout, **options)
 
     def __enter__(self) -> Self:
         """Start the application; errors as in `Client`."""

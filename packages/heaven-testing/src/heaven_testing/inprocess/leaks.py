@@ -33,10 +33,13 @@ class LeakCheck:
         kinds: what is looked for.
 
     Raises:
+        TypeError: the kinds are one text, and no set of them.
         ValueError: there is no such kind.
     """
 
     def __init__(self, app: Any, owner: object, kinds: Iterable[Leak]) -> None:
+        if isinstance(kinds, str):
+            raise TypeError(f"leaks={kinds!r} is one text; give a set, as in leaks={{{kinds!r}}}")
         self._kinds = frozenset(kinds)
         unknown = sorted(self._kinds - ALL_LEAKS)
         if unknown:
