@@ -101,14 +101,14 @@ def test_wrong_sql_is_refused_with_the_servers_words(mysql):
 def test_it_is_ready_when_it_begins_with_its_handshake(mysql):
     """Somebody who is silent, closes, or begins with an error, is not."""
     assert mysql._greets()
-    own, timeout = mysql.port, mysql._timeout
+    own, timeout = mysql._port, mysql._timeout
     try:
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            mysql.port, mysql._timeout = silent.getsockname()[1], 0.1
+            mysql._port, mysql._timeout = silent.getsockname()[1], 0.1
             assert not mysql._greets()
             assert not mysql._answers()
     finally:
-        mysql.port, mysql._timeout = own, timeout
+        mysql._port, mysql._timeout = own, timeout
     assert mysql._answers()
 
 

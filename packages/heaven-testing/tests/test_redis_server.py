@@ -147,6 +147,13 @@ def test_somebody_elses_redis_is_not_taken_for_it(redis):
         server._port = own
 
 
+def test_one_that_is_silent_is_not_ready(monkeypatch, redis):
+    """It has the port, and gives no answer in time."""
+    monkeypatch.setattr(redis, "_timeout", 0.1)
+    redis.freeze()
+    assert not redis._answers()
+
+
 def test_one_that_refuses_is_not_ready():
     """An answer that is an error, as while it loads what it has kept, is waited for; here it never ends."""
     with pytest.raises(ServerDidNotStart, match="(?s)gave no answer in 0.5 s.*Ready to accept connections"):

@@ -30,6 +30,7 @@ class LiveServer(Server):
     """An application under a real uvicorn, on a free port, for as long as its `with` block.
 
     The end of the block sends SIGTERM, and the application has to shut down in order then.
+    It is not for use from several threads at once.
 
     Args:
         target: the application, as `"module:app"`, or `"module:factory()"` for a function that makes it. What this

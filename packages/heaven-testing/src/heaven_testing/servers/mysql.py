@@ -44,6 +44,7 @@ class MySQLServer(Server):
     """A private MariaDB, else MySQL, on a free port, with fresh data in a temporary folder.
 
     What it has acknowledged as committed is there again after `kill` and `restart`.
+    It is not for use from several threads at once.
 
     Args:
         options: more arguments for the server, as `("--max-connections=5",)`.

