@@ -45,7 +45,7 @@ class OwnedProcess:
     ) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed when the process has ended
         try:
-            self.process = psutil.Popen(
+            self.process: psutil.Popen = psutil.Popen(
                 list(command),
                 cwd=cwd,
                 env=None if env is None else dict(env),
