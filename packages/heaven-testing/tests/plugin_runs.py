@@ -9,7 +9,10 @@ from importlib import import_module
 import heaven
 import heaven_testing
 
-# pytester takes out what a run inside has loaded: all is loaded before the first, lest there be a class twice.
+# pytester takes out what a run inside has loaded: all is loaded before the first, lest there be a class twice. What the
+# HTTP client library loads with its first connection is among it.
+for name in ("anyio._backends._asyncio", "h11", "httpcore", "httpcore._backends.auto", "httpx"):
+    import_module(name)
 for package in (heaven, heaven_testing):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         import_module(module.name)
