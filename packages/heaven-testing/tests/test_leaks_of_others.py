@@ -460,3 +460,14 @@ def test_leaks_on_uvloop_are_found(tmp_path: Path) -> None:
         task, error, key, file, connection = run_on_uvloop(ask())
     assert (True, True) == (file.startswith("the file "), connection.startswith("the socket 127.0.0.1:"))
     left[1].close()
+
+
+async def test_a_pipe_with_both_ends_here_counts_for_nobody() -> None:
+    """That is how loops and threads wake each other, and no sign of who opened it."""
+    ends: list[int] = []
+    app = App()
+    app.ON(STARTUP, lambda app: ends.extend(os.pipe()))
+    async with Client(app):
+        assert 2 == len(ends)
+    for end in ends:
+        os.close(end)

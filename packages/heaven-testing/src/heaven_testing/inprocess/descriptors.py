@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +39,14 @@ def descriptors() -> dict[int, Descriptor]:
         numbers = os.listdir(FOLDER)  # noqa: PTH208 - the names are the numbers
     except OSError:
         return {}
-    found = (_descriptor(int(number)) for number in numbers)
-    return {each.number: each for each in found if each is not None and each.number > 2 and _counts(each.name)}
+    found = [each for number in numbers if (each := _descriptor(int(number))) is not None]
+    ends = Counter(each.name for each in found)
+    return {
+        each.number: each
+        for each in found
+        # A pipe with both ends in this process leads nowhere: it is how loops and threads wake each other.
+        if each.number > 2 and _counts(each.name) and not (each.name.startswith("pipe:") and ends[each.name] > 1)
+    }
 
 
 def name_of(number: int) -> str | None:
