@@ -1,9 +1,9 @@
-"""Applications that are no App of Heaven's, as short as ASGI lets them be, and a look at what goes on meanwhile."""
+"""Applications as short as ASGI lets them be, a handler that sends events, and a look at what goes on meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 TURNS = 50
@@ -66,3 +66,15 @@ async def forever(send: Any) -> None:
 async def broken(send: Any) -> None:
     """Fail."""
     raise LookupError("no database")
+
+
+async def ticks() -> AsyncIterator[str]:
+    number = 0
+    while True:
+        yield str(number)
+        number += 1
+        await asyncio.sleep(0)
+
+
+async def events(req, res, ctx):
+    res.events(ticks(), ping=60)

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from client_apps import answer, raw
+from client_apps import answer, events, raw
 from heaven import App
 from heaven_testing import (
     ApplicationTimeout,
@@ -51,18 +51,6 @@ async def bounce(req, res, ctx):
 
 async def upload(req, res, ctx):
     return [chunk.decode() async for chunk in req.stream()]
-
-
-async def ticks() -> AsyncIterator[str]:
-    number = 0
-    while True:
-        yield str(number)
-        number += 1
-        await asyncio.sleep(0)
-
-
-async def events(req, res, ctx):
-    res.events(ticks(), ping=60)
 
 
 async def hang(req, res, ctx):

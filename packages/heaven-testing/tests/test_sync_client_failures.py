@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from client_apps import answer, raw
+from client_apps import answer, events, raw
 from heaven import SHUTDOWN, STARTUP, App
 from heaven_testing import (
     ApplicationTimeout,
@@ -20,18 +20,6 @@ from heaven_testing import (
     StartupFailed,
     SyncClient,
 )
-
-
-async def ticks() -> AsyncIterator[str]:
-    number = 0
-    while True:
-        yield str(number)
-        number += 1
-        await asyncio.sleep(0)
-
-
-async def events(req, res, ctx):
-    res.events(ticks(), ping=60)
 
 
 async def hang(req, res, ctx):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from heaven_testing.clients.handshake import SOCKET, SUBPROTOCOLS, handshake_headers
 from heaven_testing.errors import ApplicationTimeout, WebSocketClosed, WebSocketDenied
-from heaven_testing.inprocess.waiting import where
+from heaven_testing.inprocess.scopes import HTTP_SCHEMES
 from heaven_testing.library import URL
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from heaven_testing.inprocess.socket import Socket
     from heaven_testing.library import AsyncClient, Headers
     from heaven_testing.tracing import Trace
-
-_HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 
 
 class Handshaking:
@@ -67,8 +65,8 @@ def opening(url: str, subprotocols: Sequence[str], options: dict[str, Any], time
     if isinstance(subprotocols, str):
         raise TypeError(f"subprotocols={subprotocols!r} is a str; give a list of them, as in [{subprotocols!r}]")
     parsed = URL(url)
-    if parsed.scheme in _HTTP_SCHEMES:
-        parsed = parsed.copy_with(scheme=_HTTP_SCHEMES[parsed.scheme])
+    if parsed.scheme in HTTP_SCHEMES:
+        parsed = parsed.copy_with(scheme=HTTP_SCHEMES[parsed.scheme])
     timeouts = {} if timeout is None else {"timeout": timeout}
     headers = handshake_headers(options.get("headers"), subprotocols)
     extensions = {SUBPROTOCOLS: [*subprotocols]}
@@ -240,8 +238,7 @@ class WebSocketSession:
 
     def _hang(self, what: str, seconds: float | None) -> NoReturn:
         socket = self._socket
-        place = where(socket.task) if socket.task is not None else "was not called"
-        raise ApplicationTimeout(f"{socket.name}: the application {what} in {seconds:g} s: it {place}")
+        raise ApplicationTimeout(f"{socket.name}: the application {what} in {seconds:g} s: it {socket.place}")
 
 
 _CLIENT_CODES = frozenset((1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011))

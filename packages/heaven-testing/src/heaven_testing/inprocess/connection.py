@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from heaven_testing.errors import ConformanceError
+from heaven_testing.inprocess.waiting import where
 
 if TYPE_CHECKING:
     from heaven.types import ASGIApp, Message, Scope
@@ -48,6 +49,11 @@ class Connection(ABC):
     def name(self) -> str:
         """How a message calls it: `GET /orders`."""
         return f"{self.scope.get('method', 'WEBSOCKET')} {self.scope['path']}"
+
+    @property
+    def place(self) -> str:
+        """Where the application waits, in words."""
+        return where(self.task) if self.task is not None else "was not called"
 
     @property
     @abstractmethod

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from heaven_testing.library import Request
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-SOCKET_SCHEMES = {"http": "ws", "https": "wss"}
-_HTTP_SCHEMES = {"ws": "http", "wss": "https"}
+HTTP_SCHEMES = {"ws": "http", "wss": "https"}
+SOCKET_SCHEMES = {http: socket for socket, http in HTTP_SCHEMES.items()}
 EXTENSIONS = frozenset(
     ("http.response.pathsend", "http.response.trailers", "http.response.early_hint", "http.response.debug")
 )
@@ -103,7 +103,7 @@ def _scope(kind: str, spec_version: str, request: Request, peer: Peer, state: Ma
         "http_version": peer.http_version,
         "server": (url.host, url.port or DEFAULT_PORTS.get(url.scheme)),
         "client": peer.client,
-        "scheme": _HTTP_SCHEMES.get(url.scheme, url.scheme),
+        "scheme": HTTP_SCHEMES.get(url.scheme, url.scheme),
         "root_path": root,
         "headers": _fields(request),
         "state": dict(state),

@@ -21,7 +21,6 @@ from heaven_testing.inprocess.ownership import OWNER
 from heaven_testing.inprocess.scopes import Peer, http_scope, socket_scope
 from heaven_testing.inprocess.signals import Signal
 from heaven_testing.inprocess.socket import Socket
-from heaven_testing.inprocess.waiting import where
 from heaven_testing.library import ConnectError
 from heaven_testing.replacing import Replacements
 from heaven_testing.tracing import CURRENT, Trace, observe
@@ -282,7 +281,7 @@ class InProcessServer:
         self._live.discard(connection)
         self._given_up.add(connection)
         self._ended.wake()
-        return where(connection.task) if connection.task is not None else "was not called"
+        return connection.place
 
     def failure_of(self, connection: Connection) -> BaseException | None:
         """What the test has to be told of a connection, once: a violation, or what the application raised."""
@@ -299,7 +298,7 @@ class InProcessServer:
             Exception: what the application raised meanwhile, and nobody was told of.
         """
         if not await self._wait_until_idle(seconds):
-            told = "; ".join(f"{each.name} {where(each.task)}" for each in self._live if each.task is not None)
+            told = "; ".join(f"{each.name} {each.place}" for each in self._live)
             raise ApplicationTimeout(f"the application did not finish in {seconds:g} s: {told}")
         while self._failed:
             failure = self.failure_of(self._failed.pop(0))
