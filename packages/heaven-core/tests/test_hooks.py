@@ -189,6 +189,63 @@ async def test_within_one_pattern_hooks_run_as_registered_and_after_mirrored() -
     assert ["before first", "before second", "handler", "after second", "after first"] == log
 
 
+class Paired:
+    """A hook that brings its own AFTER hook."""
+
+    def __init__(self, log):
+        self.log = log
+
+    async def __call__(self, req, res, ctx):
+        self.log.append("paired before")
+
+    async def after(self, req, res, ctx):
+        self.log.append(f"paired after {res.outcome}")
+
+
+@pytest.mark.parametrize(
+    ("handler", "outcome"), [(lambda req, res, ctx: None, "ok"), (lambda req, res, ctx: 1 / 0, "failed")]
+)
+async def test_a_hook_with_an_after_runs_on_both_ways(handler, outcome) -> None:
+    """Its AFTER takes the mirrored place, and runs whatever became of the request."""
+    log: list[str] = []
+    app = App()
+    app.BEFORE("/*", recording(log, "outer before"))
+    app.AFTER("/*", recording(log, "outer after"))
+    app.BEFORE("/*", Paired(log))
+    app.BEFORE("/*", recording(log, "inner before"))
+    app.AFTER("/*", recording(log, "inner after"))
+    app.GET("/", handler)
+    await request(app)
+    assert ["outer before", "paired before", "inner before"] == log[:3]
+    assert ["inner after", f"paired after {outcome}", "outer after"] == log[3:]
+
+
+async def test_the_after_of_a_hook_covers_what_the_hook_covers() -> None:
+    """Methods and pattern are the hook's; registered twice, both run once."""
+    log: list[str] = []
+    app = App()
+    paired = Paired(log)
+    app.BEFORE("/x/*", paired, methods="POST")
+    app.BEFORE("/x/y", paired, methods=["POST", "PUT"])
+    app.GET("/x/y", lambda req, res, ctx: None)
+    app.POST("/x/y", lambda req, res, ctx: None)
+    await request(app, "GET", "/x/y")
+    assert [] == log
+    await request(app, "POST", "/x/y")
+    assert ["paired before", "paired after ok"] == log
+
+
+def test_an_after_of_the_wrong_shape_is_refused_with_the_hook() -> None:
+    """The message says what is called and how."""
+
+    class Wrong(Paired):
+        async def after(self, res):
+            pass
+
+    with pytest.raises(RegistrationError, match=r"AFTER /\* at .* it is called with \(req, res, ctx\)"):
+        App().BEFORE("/*", Wrong([]))
+
+
 class Guard:
     def __init__(self):
         self.calls = []

@@ -38,7 +38,8 @@ class HookWords(ABC):
         Args:
             url: `/orders/*` covers `/orders` and everything below it; `/users/:id` that route, whatever its
                 parameter is called.
-            hook: a function like a handler, or a dotted name of one; `res.abort(...)` ends the request.
+            hook: a function like a handler, or a dotted name of one; `res.abort(...)` ends the request. An object
+                that has such a function called `after` as well brings its own AFTER hook, for the same requests.
             methods: limits it to these methods, `"WEBSOCKET"` among them.
             subdomain: limits it to one subdomain, None to the routes that have none; without it, it covers all.
 
@@ -46,6 +47,9 @@ class HookWords(ABC):
             RegistrationError: the pattern or hook can't work.
         """
         self._hook("BEFORE", url, hook, methods, subdomain)
+        closing = getattr(self.written.hooks[-1].function, "after", None)
+        if callable(closing):
+            self._hook("AFTER", url, closing, methods, subdomain)
 
     def AFTER(
         self,
