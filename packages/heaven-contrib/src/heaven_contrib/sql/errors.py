@@ -36,7 +36,15 @@ class ConversionError(DatabaseError):
 
 
 class TransactionOver(DatabaseError):
-    """A transaction was used after it had ended."""
+    """A transaction was used after it had ended, or after the database had ended it."""
+
+
+class ConnectionBusy(DatabaseError):
+    """Two statements were run on one transaction at once; a connection does one thing at a time."""
+
+
+class NotConnected(DatabaseError):
+    """The database was used before `connect`, or after `disconnect`."""
 
 
 class MigrationError(DatabaseError):

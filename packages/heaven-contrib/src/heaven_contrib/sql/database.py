@@ -1,0 +1,260 @@
+"""The battery: a database behind one URL, with a pool, for as long as the application lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from os import PathLike
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from heaven import SHUTDOWN, STARTUP, Key
+from heaven_contrib.sql.drivers.choosing import driver_for
+from heaven_contrib.sql.drivers.connection import Connection, Credentials, Isolation, Result
+from heaven_contrib.sql.errors import ConnectionFailed, ConnectionLost, NotConnected, PoolTimeout
+from heaven_contrib.sql.migrations import migrate
+from heaven_contrib.sql.pool import Pool, PoolStatistics
+from heaven_contrib.sql.queries import Queries, failure, run
+from heaven_contrib.sql.requests import TRANSACTION, RequestTransaction
+from heaven_contrib.sql.statements import Dialect, Values, prepare, prepare_many
+from heaven_contrib.sql.transaction import Transaction, stream
+from heaven_contrib.sql.urls import parse
+
+if TYPE_CHECKING:
+    from heaven import App
+
+log: Final = logging.getLogger("heaven.sql")
+
+DEFAULT: Final = "sqlite:///app.db"
+
+
+class Database(Queries):
+    """Lives with the application, or as long as its `async with` block: a pool of connections, and what runs on them.
+
+    Args:
+        url: `sqlite:///app.db`, `sqlite://:memory:` or `mysql://user:password@host:3306/database`; options stand in
+            its query, `?pool_size=20&timeout=5`, as `Settings` lists them.
+        credentials: gives `(user, password)` for each new connection in place of the URL's, sync or async, so that
+            a password can change while the application runs.
+        migrations: a folder of numbered SQL files to apply when the database is connected to.
+        key: what the application keeps it under.
+
+    Raises:
+        RegistrationError: the URL is wrong, or names an option that isn't there.
+        ImportError: the library for such a URL is not installed; the message has the command that installs it.
+
+    Example:
+        >>> from heaven import App
+        >>> app = App()
+        >>> app.plugin(Database("sqlite://:memory:"))
+        >>> async def read_order(req, res, ctx):
+        ...     db = req.app.peek(DATABASE)
+        ...     return await db.fetch_one("SELECT * FROM orders WHERE id = :id", {"id": req.params["id"]})
+        >>> _ = app.GET("/orders/:id:int", read_order)
+    """
+
+    __slots__ = ("_driver", "_key", "_migrations", "_pool", "begin", "settings")
+
+    def __init__(
+        self,
+        url: str = DEFAULT,
+        *,
+        credentials: Credentials | None = None,
+        migrations: str | PathLike[str] | None = None,
+        key: Key[Database] | None = None,
+    ) -> None:
+        self.settings: Final = parse(url)
+        self._driver = driver_for(self.settings, credentials)
+        self._migrations = migrations
+        self._key = DATABASE if key is None else key
+        self._pool: Pool[Connection] | None = None
+        self.begin: Final = RequestTransaction(
+            self.begin_transaction, TRANSACTION if key is None else Key(f"{key.name}_transaction")
+        )
+        """A hook for both ways: `app.BEFORE("/orders/*", db.begin)`; see `RequestTransaction`."""
+
+    def __repr__(self) -> str:
+        return f"<Database {self.settings.safe_url}, {'connected' if self._pool else 'not connected'}>"
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the database speaks: "sqlite" or "mysql"."""
+        return self.settings.scheme
+
+    @property
+    def statistics(self) -> PoolStatistics:
+        """How the pool is doing, for metrics.
+
+        Raises:
+            NotConnected: there is no pool.
+        """
+        return self._connected().statistics
+
+    # Life
+
+    def install(self, app: App) -> None:
+        """Connect at startup, keep itself under its key, disconnect at shutdown; `app.plugin(database)` calls it."""
+        app.ON(STARTUP, self._start)
+        app.ON(SHUTDOWN, self._stop)
+
+    async def _start(self, app: App) -> None:
+        await self.connect()
+        app.keep(self._key, self)
+
+    async def _stop(self, app: App) -> None:
+        app.unkeep(self._key, None)
+        await self.disconnect()
+
+    async def connect(self) -> None:
+        """Open the pool, try until the database answers or `start_timeout` has passed, and apply migrations.
+
+        Raises:
+            ConnectionFailed: it did not answer in time, or refused.
+            MigrationError: the migrations can't be applied.
+            RuntimeError: it is connected already.
+        """
+        if self._pool is not None:
+            raise RuntimeError(f"{self!r} is connected already")
+        settings, shared = self.settings, self._driver.shared
+        self._pool = pool = Pool(
+            self._driver.connect,
+            size=1 if shared else settings.pool_size,
+            acquire_timeout=settings.acquire_timeout,
+            recycle=None if shared else settings.recycle,
+            check_after=None if shared else settings.check_after,
+        )
+        try:
+            await self._until_it_answers(pool)
+            if self._migrations is not None:
+                async with pool.lend() as connection:
+                    await migrate(connection, self.dialect, self._migrations)
+        except BaseException:
+            await self.disconnect()
+            raise
+
+    async def _until_it_answers(self, pool: Pool[Connection]) -> None:
+        settings = self.settings
+        deadline = asyncio.get_running_loop().time() + settings.start_timeout
+        for attempt in range(1_000_000):
+            try:
+                async with pool.lend() as connection:
+                    await connection.check()
+            except (ConnectionFailed, ConnectionLost, PoolTimeout) as error:
+                pause = min(0.1 * 2 ** min(attempt, 4), 1.0) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+                if asyncio.get_running_loop().time() + pause > deadline:
+                    raise
+                if attempt == 0:
+                    reason = error.__cause__ or error
+                    log.warning(
+                        "%s does not answer, trying for %g s: %r",
+                        settings.safe_url,
+                        settings.start_timeout,
+                        str(reason),
+                    )
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def disconnect(self) -> None:
+        """Refuse new work, wait for what runs until `drain_timeout`, and close every connection; safe to repeat."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.drain(self.settings.drain_timeout)
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.disconnect()
+
+    # Statements
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Any]:
+        """The driver's own connection, for what this layer does not do; its session is reset afterwards.
+
+        Example:
+            >>> async def version():
+            ...     async with Database("sqlite://:memory:") as db, db.connection() as connection:
+            ...         cursor = await connection.execute("SELECT 6 * 7")
+            ...         return await cursor.fetchone()
+            >>> asyncio.run(version())
+            (42,)
+        """
+        async with self._connected().lend() as connection:
+            connection.tainted = True
+            yield connection.raw
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, isolation: Isolation | None = None, read_only: bool = False
+    ) -> AsyncGenerator[Transaction]:
+        """A block on one connection: committed at its end, rolled back when it is left by an exception.
+
+        Args:
+            isolation: "read uncommitted", "read committed", "repeatable read" or "serializable"; what the database
+                does otherwise without one. SQLite's transactions are always serializable.
+            read_only: refuse changes; in SQLite it lets others write meanwhile.
+
+        Raises:
+            LostOutcome: the answer to COMMIT was lost: it may have happened.
+            SerializationFailure: the database gave up, after a deadlock say; the block may be run again.
+        """
+        tx = await self.begin_transaction(isolation=isolation, read_only=read_only)
+        try:
+            yield tx
+        except BaseException:
+            await tx.end(keep=False)
+            raise
+        await tx.end(keep=True)
+
+    async def begin_transaction(self, *, isolation: Isolation | None = None, read_only: bool = False) -> Transaction:
+        """Begin a transaction that no block ends; who calls this calls its `end`. Arguments are `transaction`'s."""
+        pool = self._connected()
+        timeout = self.settings.timeout
+        tx = Transaction(await pool.acquire(), pool.release, self.dialect, timeout, read_only=read_only)
+        await tx.begin(isolation)
+        return tx
+
+    def _connected(self) -> Pool[Connection]:
+        if self._pool is None:
+            raise NotConnected(f"{self!r}: await database.connect(), or install it with app.plugin(database)")
+        return self._pool
+
+    async def _run(self, sql: str, values: Values | None, timeout: float | None) -> Result:
+        statement, ordered = prepare(sql, values, self.settings.scheme)
+        pool = self._pool or self._connected()
+        connection = await pool.acquire()
+        try:
+            return await run(connection, statement, ordered, timeout or self.settings.timeout, alone=True)
+        finally:
+            pool.release(connection)
+
+    async def _run_many(self, sql: str, rows: Sequence[Values], timeout: float | None) -> Result:
+        statement, values = prepare_many(sql, rows, self.dialect)
+        limit = timeout or self.settings.timeout
+        async with self._connected().lend() as connection:
+            try:
+                async with asyncio.timeout(limit):
+                    return await connection.query_many(statement.sql, values)
+            except (TimeoutError, ConnectionLost) as error:
+                raise failure(error, limit, changed=True) from error
+
+    async def _batches(self, sql: str, values: Values | None, timeout: float | None) -> AsyncGenerator[Result, None]:
+        statement, ordered = prepare(sql, values, self.dialect)
+        limit = timeout or self.settings.timeout
+        async with (
+            self._connected().lend() as connection,
+            aclosing(stream(connection, statement, ordered, limit)) as batches,
+        ):
+            async for batch in batches:
+                yield batch
+
+
+DATABASE: Final[Key[Database]] = Key("database")

@@ -1,0 +1,237 @@
+"""A transaction: statements on one connection, kept together or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import Final
+
+from heaven_contrib.sql.drivers.connection import Connection, Isolation, Result
+from heaven_contrib.sql.errors import (
+    ConnectionBusy,
+    ConnectionLost,
+    DatabaseError,
+    LostOutcome,
+    TransactionOver,
+)
+from heaven_contrib.sql.queries import Queries, failure, run
+from heaven_contrib.sql.statements import Dialect, Statement, Values, prepare, prepare_many
+
+log: Final = logging.getLogger("heaven.sql")
+
+ROLLBACK_SECONDS: Final = 2.0
+"""How long a rollback may take before the connection is closed, which rolls back as well."""
+
+
+class Transaction(Queries):
+    """Lives as long as its block: `async with db.transaction() as tx:`, or as long as a request (`db.begin`).
+
+    It is one connection, which does one thing at a time: its statements are awaited one after the other. What is left
+    early, by an exception or a cancellation, is rolled back.
+
+    Example:
+        >>> from heaven_contrib.sql import Database
+        >>> async def example():
+        ...     async with Database("sqlite://:memory:") as db:
+        ...         async with db.transaction() as tx:
+        ...             await tx.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)")
+        ...             return await tx.execute("INSERT INTO notes (text) VALUES (:text)", {"text": "hello"})
+        >>> asyncio.run(example())
+        Done(affected=1, last_id=1)
+    """
+
+    __slots__ = ("_begun", "_busy", "_connection", "_depth", "_dialect", "_read_only", "_release", "_timeout")
+
+    def __init__(
+        self,
+        connection: Connection,
+        release: Callable[[Connection], None],
+        dialect: Dialect,
+        timeout: float,
+        *,
+        read_only: bool,
+    ) -> None:
+        self._connection: Connection | None = connection
+        self._release = release
+        self._dialect: Dialect = dialect
+        self._timeout = timeout
+        self._read_only = read_only
+        self._begun = False
+        self._busy = False
+        self._depth = 0
+
+    def __repr__(self) -> str:
+        return f"<Transaction {'open' if self._connection else 'over'}>"
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the database speaks: "sqlite" or "mysql"."""
+        return self._dialect
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, isolation: Isolation | None = None, read_only: bool = False
+    ) -> AsyncGenerator[Transaction]:
+        """A part of this transaction that can be undone by itself: a savepoint.
+
+        Args:
+            isolation: has to be None: it is that of the transaction around.
+            read_only: has to be False, for the same reason.
+
+        Raises:
+            ValueError: one of them is something else.
+        """
+        if isolation is not None or read_only:
+            raise ValueError("isolation and read_only are said where the outermost transaction begins")
+        self._depth += 1
+        name = f"heaven_{self._depth}"
+        await self._control(f"SAVEPOINT {name}")
+        try:
+            yield self
+        except BaseException:
+            await self._undo(f"ROLLBACK TO SAVEPOINT {name}")
+            raise
+        else:
+            await self._control(f"RELEASE SAVEPOINT {name}")
+        finally:
+            self._depth -= 1
+
+    async def begin(self, isolation: Isolation | None) -> None:
+        """Begin it; who made it calls this, and `end` later. A transaction that can't begin has ended."""
+        connection = self._open()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await connection.begin(isolation, read_only=self._read_only)
+        except BaseException as error:
+            self._over(connection)
+            if isinstance(error, TimeoutError):
+                raise failure(error, self._timeout, changed=False) from error
+            raise
+        self._begun = True
+
+    async def end(self, *, keep: bool) -> None:
+        """Commit it, or roll it back, and give its connection back; who made it calls this.
+
+        Args:
+            keep: commit.
+
+        Raises:
+            LostOutcome: the answer to COMMIT was lost: it may have been kept, or not. It was not repeated.
+            TransactionOver: there is nothing to commit, since the database has ended it.
+        """
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            if keep:
+                await self._commit(self._open())
+        finally:
+            try:
+                await self._undo("ROLLBACK")
+            finally:
+                self._over(connection)
+
+    async def _commit(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await connection.commit()
+        except (TimeoutError, ConnectionLost) as error:
+            if self._read_only:
+                raise failure(error, self._timeout, changed=False) from error
+            raise LostOutcome(
+                "The answer to COMMIT was lost; it is not known whether the changes were kept."
+            ) from error
+
+    def _over(self, connection: Connection) -> None:
+        self._connection = None
+        self._release(connection)
+
+    async def _undo(self, sql: str) -> None:
+        """Roll back, all or to a savepoint; what does not roll back in time is closed, which undoes it as well."""
+        connection = self._connection
+        # A connection that broke is rolled back by the database, as is one after a deadlock.
+        if connection is None or not connection.usable or not connection.in_transaction:
+            return
+        try:
+            async with asyncio.timeout(ROLLBACK_SECONDS):
+                await connection.query(sql)
+        except (TimeoutError, DatabaseError) as error:
+            log.warning("a rollback failed, and its connection was closed: %s", type(error).__name__)
+            connection.abandon()
+        except BaseException:
+            connection.abandon()
+            raise
+
+    async def _control(self, sql: str) -> None:
+        await self._on_connection(Statement(sql, (), taints=False, reads=True), [], None)
+
+    async def _run(self, sql: str, values: Values | None, timeout: float | None) -> Result:
+        return await self._on_connection(*prepare(sql, values, self._dialect), timeout)
+
+    async def _on_connection(self, statement: Statement, values: Sequence[object], timeout: float | None) -> Result:
+        with self._alone() as connection:
+            return await run(connection, statement, values, timeout or self._timeout, alone=False)
+
+    async def _run_many(self, sql: str, rows: Sequence[Values], timeout: float | None) -> Result:
+        statement, values = prepare_many(sql, rows, self._dialect)
+        limit = timeout or self._timeout
+        with self._alone() as connection:
+            try:
+                async with asyncio.timeout(limit):
+                    return await connection.query_many(statement.sql, values)
+            except TimeoutError as error:
+                raise failure(error, limit, changed=False) from error
+
+    async def _batches(self, sql: str, values: Values | None, timeout: float | None) -> AsyncGenerator[Result, None]:
+        statement, ordered = prepare(sql, values, self._dialect)
+        with self._alone() as connection:
+            async with aclosing(stream(connection, statement, ordered, timeout or self._timeout)) as batches:
+                async for batch in batches:
+                    yield batch
+
+    @contextmanager
+    def _alone(self) -> Generator[Connection]:
+        connection = self._open()
+        if self._busy:
+            raise ConnectionBusy(
+                "a transaction was given a statement while another one runs on it, or while its rows are read; "
+                "await one after the other, or use the database where they need not belong together"
+            )
+        self._busy = True
+        try:
+            yield connection
+        finally:
+            self._busy = False
+
+    def _open(self) -> Connection:
+        connection = self._connection
+        if connection is None:
+            raise TransactionOver("this transaction has ended; what comes later needs the database, or another one")
+        if self._begun and not connection.usable:
+            raise ConnectionLost("The connection broke that a transaction was on; its changes are undone.")
+        if self._begun and not connection.in_transaction:
+            raise TransactionOver(
+                "the database has ended this transaction: after a deadlock, or because a statement commits by itself, "
+                "as CREATE TABLE does in MySQL; nothing more is run on it"
+            )
+        return connection
+
+
+async def stream(
+    connection: Connection, statement: Statement, values: Sequence[object], timeout: float
+) -> AsyncGenerator[Result, None]:
+    """Rows in batches, each waited for as long as `timeout` says."""
+    if statement.taints:
+        connection.tainted = True
+    async with aclosing(connection.stream(statement.sql, values)) as batches:
+        while True:
+            try:
+                async with asyncio.timeout(timeout):
+                    batch = await anext(batches)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise failure(error, timeout, changed=False) from error
+            yield batch
