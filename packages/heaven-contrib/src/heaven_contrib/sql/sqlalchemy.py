@@ -1,0 +1,221 @@
+"""SQLAlchemy for those who want it: its AsyncEngine and sessions, with the life and the URLs of the other batteries."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from typing import Any, Final
+
+from heaven import SHUTDOWN, STARTUP, App, Context, Key, Request, Response
+from heaven.errors import RegistrationError
+from heaven_contrib.errors import missing_extra
+from heaven_contrib.sql.errors import ConnectionFailed
+from heaven_contrib.sql.urls import MEMORY, Settings, parse
+
+try:
+    from sqlalchemy import event, text
+    from sqlalchemy.engine import URL, make_url
+    from sqlalchemy.exc import ArgumentError, InvalidRequestError, SQLAlchemyError
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+except ImportError as error:
+    raise missing_extra("heaven_contrib.sql.sqlalchemy", "sqlalchemy") from error
+
+SESSION: Final[Key[AsyncSession]] = Key("sqlalchemy session")
+"""The session of a request that `begin` covers."""
+
+SQLALCHEMY: Final[Key[SQLAlchemy]] = Key("sqlalchemy")
+"""What `SQLAlchemy` is kept under, where it is told nothing else."""
+
+START_TIMEOUT: Final = 30.0
+"""Seconds that the database has to come up, where the URL is SQLAlchemy's own and can't say so."""
+
+_UNIFORM: Final = "SET time_zone = '+00:00', sql_mode = CONCAT_WS(',', @@sql_mode, 'STRICT_ALL_TABLES')"
+
+
+class SQLAlchemy:
+    """A battery: SQLAlchemy's AsyncEngine and sessions, connected at startup and disposed of at shutdown.
+
+    Args:
+        url: what `Database` takes, options included (`sqlite:///shop.db`, `mysql://user:pw@host/shop?pool_size=20`), or
+            a URL of SQLAlchemy's own with an async driver in it (`postgresql+asyncpg://...`).
+        key: what it is kept under in the application's store.
+        **options: passed on to `sqlalchemy.ext.asyncio.create_async_engine`, before what the URL says.
+
+    Raises:
+        RegistrationError: the URL can't be used.
+        ImportError: the driver is not installed.
+
+    Example:
+        >>> async def count():
+        ...     alchemy = SQLAlchemy("sqlite://:memory:")
+        ...     await alchemy.connect()
+        ...     async with alchemy.session() as session:
+        ...         answer = await session.scalar(text("SELECT 6 * 7"))
+        ...     await alchemy.disconnect()
+        ...     return answer
+        >>> asyncio.run(count())
+        42
+    """
+
+    def __init__(self, url: str, *, key: Key[SQLAlchemy] = SQLALCHEMY, **options: Any) -> None:
+        settings = None if "+" in url.partition("://")[0] else parse(url)
+        self.engine: AsyncEngine = _engine(url, settings, options)
+        self.begin: Begin = Begin(self)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._start_timeout = settings.start_timeout if settings else START_TIMEOUT
+        self._key = key
+
+    def __repr__(self) -> str:
+        url = self.engine.url
+        place = url.database or "" if url.host is None else f"{url.host}:{url.port}/{url.database}"
+        return f"SQLAlchemy({url.drivername}://{place})"
+
+    def session(self) -> AsyncSession:
+        """A session, to be used as `async with alchemy.session() as session:`; what is not committed is rolled back."""
+        return self._sessions()
+
+    def install(self, app: App) -> None:
+        """Connect when the application starts, be there under the key, and disconnect when it stops."""
+
+        async def start(app: App) -> None:
+            await self.connect()
+            app.keep(self._key, self)
+
+        async def stop(app: App) -> None:
+            app.unkeep(self._key, None)
+            await self.disconnect()
+
+        app.ON(STARTUP, start)
+        app.ON(SHUTDOWN, stop)
+
+    async def connect(self) -> None:
+        """Wait until the database answers, trying again with growing pauses.
+
+        Raises:
+            ConnectionFailed: it did not by the deadline, `start_timeout` in the URL (30 s).
+        """
+        try:
+            await self._answers(asyncio.get_running_loop().time() + self._start_timeout)
+        except BaseException:
+            await self.disconnect()
+            raise
+
+    async def _answers(self, deadline: float) -> None:
+        loop, pause = asyncio.get_running_loop(), 0.1
+        while True:
+            try:
+                async with asyncio.timeout_at(max(deadline, loop.time() + 1)), self.engine.connect() as connection:
+                    await connection.execute(text("SELECT 1"))
+            except (OSError, SQLAlchemyError) as error:
+                pause = min(2 * pause, 2.0) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads workers, keeps no secret
+                if loop.time() + pause > deadline:
+                    told = getattr(error, "orig", None) or error
+                    raise ConnectionFailed(f"{self!r} did not answer in {self._start_timeout:g} s: {told}") from error
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def disconnect(self) -> None:
+        """Close every connection; it can be connected again afterwards."""
+        await self.engine.dispose()
+
+
+class Begin:
+    """The hook `alchemy.begin`: one session a request, committed before the response is sent.
+
+    `app.BEFORE("/orders/*", alchemy.begin)` covers requests, and `ctx.peek(SESSION)` is the session there. It connects
+    with the first statement. What it did is kept when the handler went well and answers with less than 400, and undone
+    otherwise; when it can't be committed, the response is a 500.
+    """
+
+    def __init__(self, alchemy: SQLAlchemy) -> None:
+        self._alchemy = alchemy
+
+    def __repr__(self) -> str:
+        return f"<begin of {self._alchemy!r}>"
+
+    async def __call__(self, req: Request, res: Response, ctx: Context) -> None:  # noqa: ARG002 - a hook's shape
+        """Open the session."""
+        ctx.keep(SESSION, self._alchemy.session())
+
+    async def after(self, req: Request, res: Response, ctx: Context) -> None:  # noqa: ARG002 - a hook's shape
+        """Commit or roll back, and close it."""
+        session = ctx.unkeep(SESSION, None)
+        if session is None:
+            return
+        async with session:
+            if res.outcome != "ok" or res.status >= 400:
+                return
+            try:
+                await session.commit()
+            except BaseException:
+                # SQLite leaves the transaction open when it refuses a COMMIT, and closing the session does not end it.
+                await session.rollback()
+                raise
+
+
+def _engine(url: str, settings: Settings | None, options: dict[str, Any]) -> AsyncEngine:
+    target, defaults = (_own(url), {}) if settings is None else _translated(settings)
+    try:
+        engine = create_async_engine(target, **{"pool_pre_ping": True, **defaults, **options})
+    except ModuleNotFoundError as error:
+        raise ImportError(f"SQLAlchemy's {target.drivername} needs a library that is not installed: {error}") from error
+    except (ArgumentError, InvalidRequestError, TypeError) as error:
+        raise RegistrationError(f"SQLAlchemy can't use {target.drivername}: {error}") from error
+    if settings is not None and settings.scheme == "sqlite":
+        event.listen(engine.sync_engine, "connect", _with_foreign_keys)
+    return engine
+
+
+def _own(url: str) -> URL:
+    """SQLAlchemy's own reading of a URL; the error does without the URL, which may hold a password."""
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise RegistrationError(
+            "SQLAlchemy can't read this URL; write dialect+driver://user:password@host:port/database, with what is "
+            "special in user and password percent-encoded"
+        ) from None
+
+
+def _translated(settings: Settings) -> tuple[URL, dict[str, Any]]:
+    """SQLAlchemy's URL for one of ours, and the options that make its engine behave as ours do."""
+    if settings.scheme == "sqlite":
+        options: dict[str, Any] = {"connect_args": {"timeout": settings.busy_timeout}}
+        if settings.path == MEMORY:
+            return URL.create("sqlite+aiosqlite", database=settings.path), options
+        return URL.create("sqlite+aiosqlite", database=settings.path), options | _pooled(settings)
+    url = URL.create(
+        f"mysql+{settings.driver}",
+        settings.user or None,
+        settings.password.reveal() or None,
+        settings.host,
+        settings.port,
+        settings.database,
+    )
+    arguments: dict[str, Any] = {
+        "charset": settings.charset,
+        "connect_timeout": settings.acquire_timeout,
+        "init_command": _UNIFORM,
+    }
+    if settings.ssl == "verify":
+        arguments["ssl"] = ssl.create_default_context(cafile=settings.ssl_ca or None)
+    return url, {"connect_args": arguments} | _pooled(settings)
+
+
+def _pooled(settings: Settings) -> dict[str, Any]:
+    return {
+        "pool_size": settings.pool_size,
+        "max_overflow": 0,
+        "pool_timeout": settings.acquire_timeout,
+        "pool_recycle": settings.recycle,
+        "pool_use_lifo": True,
+    }
+
+
+def _with_foreign_keys(connection: Any, _: Any) -> None:
+    """SQLite checks them only where it is told to, on every connection."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
