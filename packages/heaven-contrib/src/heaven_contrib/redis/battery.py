@@ -1,0 +1,314 @@
+"""The battery: one URL, one pool of connections, and calls that say what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakValueDictionary
+
+from redis import exceptions as refusals
+from redis.asyncio import Redis as Client
+
+from heaven import SHUTDOWN, STARTUP, App, Key
+from heaven.logs import logger
+from heaven_contrib.errors import missing_extra
+from heaven_contrib.redis.client import following, make
+from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
+from heaven_contrib.redis.urls import Settings, parse
+
+if TYPE_CHECKING:
+    from fakeredis import FakeServer
+
+T = TypeVar("T")
+Word = str | bytes | int | float
+"""What Redis takes as a key or an argument."""
+
+LOG: Final = logger("heaven.redis")
+CLOSING: Final = 5.0
+"""Seconds that closing all connections may take."""
+PAUSES: Final = (0.05, 2.0)
+"""Seconds between two attempts to start: the first, and the longest."""
+UNBOUNDED: Final = 2**31
+
+_MEMORIES: Final[WeakValueDictionary[str, FakeServer]] = WeakValueDictionary()
+"""The named servers in memory that somebody is connected to."""
+
+BROKEN: Final = (refusals.ConnectionError, refusals.TimeoutError, TimeoutError)
+DEFINITE: Final = (
+    refusals.AuthenticationError,
+    refusals.AuthorizationError,
+    refusals.BusyLoadingError,
+    refusals.MaxConnectionsError,
+)
+"""Broken, but by an answer that says so: nothing was done."""
+NOT_NOW: Final = (refusals.ReadOnlyError, refusals.ClusterDownError, refusals.TryAgainError)
+"""Refusals of a server that is about to be replaced, or has been."""
+
+
+class Redis:
+    """Redis for an application: started and stopped with it, and found in its store under `REDIS`.
+
+    Args:
+        url: `memory://` (here, and gone at the end), `memory://name` (shared by all of this process that name it),
+            `redis://user:password@host:6379/0`, `rediss://` (TLS), `unix:///run/redis.sock`,
+            `redis+sentinel://host:26379,host:26379/service/0` or `redis+cluster://host:6379,host:6379`. Options in its
+            query: `deadline=2` (seconds for one call, all included), `pool_size=50`, `start_timeout=30` (seconds),
+            `client_name=heaven`, `ssl_ca=PATH`.
+        key: where the application keeps it; a second Redis takes a key of its own.
+
+    Raises:
+        RegistrationError: the URL is wrong.
+        ImportError: a library for this URL is not installed; the message says which extra brings it.
+
+    Example:
+        >>> async def main():
+        ...     redis = Redis("memory://")
+        ...     await redis.connect()
+        ...     await redis.write(lambda client: client.set("stock", 3))
+        ...     stock = await redis.read(lambda client: client.get("stock"))
+        ...     await redis.disconnect()
+        ...     return stock
+        >>> asyncio.run(main())
+        b'3'
+    """
+
+    def __init__(self, url: str = "memory://", *, key: Key[Redis] | None = None) -> None:
+        self.settings: Settings = parse(url)
+        self.key: Key[Redis] = REDIS if key is None else key
+        self._memory: FakeServer | None = None
+        self._client: Client | None = None
+        self._waiting: Client | None = None
+        if self.settings.kind == "memory":
+            _fake_server()  # says at once what is not installed
+
+    def __repr__(self) -> str:
+        return f"Redis({self.settings.safe_url!r})"
+
+    @property
+    def client(self) -> Client:
+        """The ordinary `redis.asyncio.Redis` (or `RedisCluster`), which raises what redis-py raises.
+
+        Each call, or pipeline, has the deadline of the URL and is sent once. What blocks longer goes through `wait`.
+
+        Raises:
+            RedisError: it is not connected.
+        """
+        if self._client is None:
+            raise RedisError(f"{self!r} is not connected: app.plugin(redis) does it, or await redis.connect()")
+        return self._client
+
+    def install(self, app: App) -> None:
+        """Connect when the application starts, disconnect when it has stopped, and be in its store in between."""
+        app.ON(STARTUP, self._start)
+        app.ON(SHUTDOWN, self._stop)
+
+    async def connect(self) -> None:
+        """Connect, and try again until `start_timeout` while Redis is not there.
+
+        Raises:
+            RedisError: it is still not there, or refuses the credentials; the message says where and why.
+        """
+        if self._client is not None:
+            raise RedisError(f"{self!r} is connected already")
+        if self.settings.kind == "memory":
+            self._memory = self._find_memory()
+        self._client = make(self.settings, memory=self._memory, deadline=self.settings.deadline)
+        try:
+            await self._greet(self._client)
+        except BaseException:
+            await self.disconnect()
+            raise
+
+    async def disconnect(self) -> None:
+        """Close all connections, within a few seconds; nothing more happens to what is not connected."""
+        clients = [client for client in (self._client, self._waiting) if client is not None]
+        self._client = self._waiting = self._memory = None
+        for client in clients:
+            with suppress(TimeoutError, refusals.RedisError, OSError):
+                async with asyncio.timeout(CLOSING):
+                    await client.aclose()
+
+    async def read(self, call: Callable[[Client], Awaitable[T]]) -> T:
+        """Run what may be run twice; it is, once, when the connection breaks.
+
+        Args:
+            call: what to do with the client: `lambda client: client.get("key")`.
+
+        Returns:
+            What the call returns.
+
+        Raises:
+            RedisUnavailable: no answer came by the deadline, which is one for both attempts.
+            RedisError: Redis refused.
+        """
+        client = self.client
+        try:
+            async with asyncio.timeout(self.settings.deadline):
+                try:
+                    return await call(client)
+                except refusals.ConnectionError:
+                    return await call(client)
+        except (*BROKEN, refusals.RedisError, refusals.RedisClusterException) as error:
+            raise explained(error, sent=False) from error
+
+    async def write(self, call: Callable[[Client], Awaitable[T]]) -> T:
+        """Run what changes something; it is sent once at most.
+
+        Args:
+            call: what to do with the client: `lambda client: client.incr("orders")`, or a transaction.
+
+        Returns:
+            What the call returns.
+
+        Raises:
+            RedisUnavailable: nothing was sent.
+            RedisOutcomeUnknown: it was sent, and its answer did not come by the deadline.
+            RedisError: Redis refused.
+        """
+        return await self._once(self.client, call, self.settings.deadline)
+
+    async def wait(self, call: Callable[[Client], Awaitable[T]], seconds: float) -> T:
+        """Run a command that blocks, such as XREAD with BLOCK, on a connection of its own, outside of the pool.
+
+        Args:
+            call: what to do with the client: `lambda client: client.xread({"log": "$"}, block=1000)`.
+            seconds: how long it blocks; it may take the deadline of one call on top of that.
+
+        Returns:
+            What the call returns.
+
+        Raises:
+            RedisUnavailable: nothing was sent.
+            RedisOutcomeUnknown: it was sent, and its answer did not come in time.
+            RedisError: Redis refused.
+        """
+        if self._waiting is None:
+            self.client  # noqa: B018 - says that it is not connected
+            self._waiting = make(self.settings, memory=self._memory, size=UNBOUNDED)
+        return await self._once(self._waiting, call, self.settings.deadline + seconds)
+
+    def script(self, source: str) -> Script:
+        """A Lua script, which Redis runs as one step: nothing else happens in between.
+
+        Args:
+            source: the script; its keys are `KEYS[1]`..., its other arguments `ARGV[1]`...
+
+        Example:
+            >>> take = Redis().script("return redis.call('DECRBY', KEYS[1], ARGV[1])")
+        """
+        return Script(self, source)
+
+    async def _once(self, client: Client, call: Callable[[Client], Awaitable[T]], seconds: float) -> T:
+        with following() as sending:
+            try:
+                async with asyncio.timeout(seconds):
+                    return await call(client)
+            except (*BROKEN, refusals.RedisError, refusals.RedisClusterException) as error:
+                raise explained(error, sent=sending.begun) from error
+
+    async def _start(self, app: App) -> None:
+        await self.connect()
+        app.keep(self.key, self)
+
+    async def _stop(self, app: App) -> None:
+        app.unkeep(self.key)
+        await self.disconnect()
+
+    async def _greet(self, client: Client) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.settings.start_timeout
+        pause, longest = PAUSES
+        while True:
+            try:
+                await client.ping()
+            except (refusals.AuthenticationError, refusals.ResponseError) as error:
+                raise RedisError(f"{self.settings.safe_url} refuses: {error}") from error
+            except (*BROKEN, refusals.RedisClusterException) as error:
+                left = end - loop.time()
+                if left <= 0:
+                    waited = f"{self.settings.start_timeout:g} s"
+                    raise RedisError(f"{self.settings.safe_url} was not there within {waited}: {error}") from error
+                LOG.warning("%s is not there yet: %s", self.settings.safe_url, error)
+                await asyncio.sleep(min(left, pause * random.uniform(0.5, 1)))  # noqa: S311 - workers come apart
+                pause = min(2 * pause, longest)
+            else:
+                return
+
+    def _find_memory(self) -> FakeServer:
+        name = self.settings.path
+        server = _MEMORIES.get(name) if name else None
+        if server is None:
+            server = _fake_server()
+        if name:
+            _MEMORIES[name] = server
+        return server
+
+
+REDIS: Final[Key[Redis]] = Key("redis")
+"""Where an application keeps its Redis."""
+
+
+class Script:
+    """A Lua script, made by `Redis.script`: sent by its SHA-1, and whole where Redis does not have it yet."""
+
+    __slots__ = ("_digest", "_redis", "_source")
+
+    def __init__(self, redis: Redis, source: str) -> None:
+        self._redis = redis
+        self._source = source
+        self._digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, keys: Sequence[Word] = (), args: Sequence[Word] = (), *, idempotent: bool = False) -> Any:
+        """Run it.
+
+        Args:
+            keys: all keys it touches; in a cluster they share a `{hash tag}`.
+            args: its other arguments.
+            idempotent: running it twice is the same as once, so that it may be tried again.
+
+        Returns:
+            What it returns, with bytes where it has strings.
+
+        Raises:
+            RedisUnavailable: nothing was sent; or, if it is idempotent, no answer came.
+            RedisOutcomeUnknown: it was sent, and its answer did not come by the deadline.
+            RedisError: the script failed.
+        """
+
+        async def evaluate(client: Client) -> Any:
+            try:
+                return await client.evalsha(self._digest, len(keys), *keys, *args)
+            except refusals.NoScriptError:  # nothing ran
+                return await client.eval(self._source, len(keys), *keys, *args)
+
+        call = self._redis.read if idempotent else self._redis.write
+        return await call(evaluate)
+
+
+def explained(error: Exception, *, sent: bool) -> RedisError:
+    """What an error of redis-py means for whoever made the call.
+
+    Args:
+        error: what redis-py raised.
+        sent: whether something that must not happen twice was on its way.
+    """
+    demoted = isinstance(error, refusals.ConnectionError) and isinstance(error.__context__, refusals.ReadOnlyError)
+    if isinstance(error, (*DEFINITE, *NOT_NOW, refusals.RedisClusterException)) or demoted:
+        return RedisUnavailable("Redis is not ready.")
+    if isinstance(error, BROKEN):
+        if sent:
+            return RedisOutcomeUnknown("Redis did not answer; the change may have happened.")
+        return RedisUnavailable("Redis can't be reached, or did not answer in time.")
+    return RedisError(str(error))
+
+
+def _fake_server() -> FakeServer:
+    try:
+        from fakeredis import FakeServer
+    except ImportError as error:
+        raise missing_extra("memory:// URLs", "memory") from error
+    return FakeServer(version=(7, 4))

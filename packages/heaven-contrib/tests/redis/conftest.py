@@ -1,0 +1,40 @@
+"""Every feature is tested on both: in memory, and on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from heaven_contrib.redis.battery import Redis
+
+
+@pytest.fixture(params=["memory", "server"])
+def redis_url(request: pytest.FixtureRequest) -> str:
+    """Where an empty Redis is: one in memory that several can share, and a real one."""
+    if request.param == "memory":
+        return f"memory://{uuid4().hex}"
+    server = request.getfixturevalue("redis_server")
+    server.flush()
+    return server.url
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A Redis that is connected."""
+    battery = Redis(redis_url)
+    await battery.connect()
+    yield battery
+    await battery.disconnect()
+
+
+@pytest.fixture
+async def redis_pair(redis_url: str) -> AsyncIterator[tuple[Redis, Redis]]:
+    """Two that are connected to the same data, as two workers are."""
+    pair = Redis(redis_url), Redis(redis_url)
+    for battery in pair:
+        await battery.connect()
+    yield pair
+    for battery in pair:
+        await battery.disconnect()
