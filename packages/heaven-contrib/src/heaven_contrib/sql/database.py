@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from os import PathLike
@@ -14,19 +12,18 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from heaven import SHUTDOWN, STARTUP, Key
 from heaven_contrib.sql.drivers.choosing import driver_for
 from heaven_contrib.sql.drivers.connection import Connection, Credentials, Isolation, Result
-from heaven_contrib.sql.errors import ConnectionFailed, ConnectionLost, NotConnected, PoolTimeout
+from heaven_contrib.sql.errors import ConnectionLost, NotConnected
 from heaven_contrib.sql.migrations import migrate
 from heaven_contrib.sql.pool import Pool, PoolStatistics
 from heaven_contrib.sql.queries import Queries, failure, run
 from heaven_contrib.sql.requests import TRANSACTION, RequestTransaction
 from heaven_contrib.sql.statements import Dialect, Values, prepare, prepare_many
 from heaven_contrib.sql.transaction import Transaction, stream
-from heaven_contrib.sql.urls import parse
+from heaven_contrib.sql.urls import Settings, parse
+from heaven_contrib.starting import until_it_answers
 
 if TYPE_CHECKING:
     from heaven import App
-
-log: Final = logging.getLogger("heaven.sql")
 
 DEFAULT: Final = "sqlite:///app.db"
 
@@ -66,14 +63,13 @@ class Database(Queries):
         migrations: str | PathLike[str] | None = None,
         key: Key[Database] | None = None,
     ) -> None:
-        self.settings: Final = parse(url)
+        self.settings: Final[Settings] = parse(url)
         self._driver = driver_for(self.settings, credentials)
         self._migrations = migrations
         self._key = DATABASE if key is None else key
         self._pool: Pool[Connection] | None = None
-        self.begin: Final = RequestTransaction(
-            self.begin_transaction, TRANSACTION if key is None else Key(f"{key.name}_transaction")
-        )
+        of_requests = TRANSACTION if key is None else Key[Transaction](f"{key.name}_transaction")
+        self.begin: Final[RequestTransaction] = RequestTransaction(self.begin_transaction, of_requests)
         """A hook for both ways: `app.BEFORE("/orders/*", db.begin)`; see `RequestTransaction`."""
 
     def __repr__(self) -> str:
@@ -127,7 +123,7 @@ class Database(Queries):
             check_after=None if shared else settings.check_after,
         )
         try:
-            await self._until_it_answers(pool)
+            await until_it_answers(self._ask, settings.safe_url, settings.start_timeout)
             if self._migrations is not None:
                 async with pool.lend() as connection:
                     await migrate(connection, self.dialect, self._migrations)
@@ -135,28 +131,9 @@ class Database(Queries):
             await self.disconnect()
             raise
 
-    async def _until_it_answers(self, pool: Pool[Connection]) -> None:
-        settings = self.settings
-        deadline = asyncio.get_running_loop().time() + settings.start_timeout
-        for attempt in range(1_000_000):
-            try:
-                async with pool.lend() as connection:
-                    await connection.check()
-            except (ConnectionFailed, ConnectionLost, PoolTimeout) as error:
-                pause = min(0.1 * 2 ** min(attempt, 4), 1.0) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-                if asyncio.get_running_loop().time() + pause > deadline:
-                    raise
-                if attempt == 0:
-                    reason = error.__cause__ or error
-                    log.warning(
-                        "%s does not answer, trying for %g s: %r",
-                        settings.safe_url,
-                        settings.start_timeout,
-                        str(reason),
-                    )
-                await asyncio.sleep(pause)
-            else:
-                return
+    async def _ask(self) -> None:
+        async with self._connected().lend() as connection:
+            await connection.check()
 
     async def disconnect(self) -> None:
         """Refuse new work, wait for what runs until `drain_timeout`, and close every connection; safe to repeat."""

@@ -38,7 +38,7 @@ class RequestTransaction:
         self._begin = begin
         self.key: Final[Key[Transaction]] = key
 
-    async def __call__(self, req: Request, res: Response, ctx: Context) -> None:
+    async def __call__(self, req: Request, res: Response, ctx: Context) -> None:  # noqa: ARG002 - a hook has them
         """Begin; the BEFORE hook."""
         if req.scope["type"] == "http":
             ctx.keep(self.key, await self._begin())

@@ -32,7 +32,7 @@ _PARAMETER: Final = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)", re.ASCII)
 _COLON: Final = re.compile(r":(?=[A-Za-z_])")
 
 # Of an empty list nothing is a member, and everything is not: (NULL) would make both unknown.
-_NOTHING: Final = "(SELECT NULL FROM (SELECT 1) AS nothing WHERE 1 = 0)"
+_NOTHING: Final = "(SELECT NULL FROM (SELECT 1) AS one WHERE 1 = 0)"
 
 _READS: Final = frozenset(("DESC", "DESCRIBE", "EXPLAIN", "SELECT", "SHOW", "TABLE", "VALUES"))
 _WRITES: Final = frozenset(("ALTER", "ANALYZE", "CREATE", "DELETE", "DROP", "INSERT", "REPLACE", "TRUNCATE", "UPDATE"))
@@ -150,7 +150,7 @@ def _statement(sql: str, shape: tuple[tuple[str, int], ...], dialect: Dialect) -
     text = _QUOTED[dialect].sub(lambda found: _COLON.sub("::", found[0]), sql)
     for name, length in lengths.items():
         if length >= 0:  # a list brings its own brackets
-            text = re.sub(rf"\(\s*:{name}\s*\)", f":{name}" if length else _NOTHING, text)
+            text = re.sub(rf"\(\s*:{name}\s*\)|(?<!:):{name}\b", f":{name}" if length else _NOTHING, text)
     if not lengths:
         text, names = sql, ()
     else:

@@ -1,0 +1,48 @@
+"""How an application starts before the services it needs: it asks again and again, until one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from heaven_contrib.errors import ServiceUnavailable
+
+log: Final = logging.getLogger("heaven.services")
+
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 1.0
+
+
+async def until_it_answers(ask: Callable[[], Awaitable[object]], name: str, seconds: float) -> None:
+    """Call a function until it does not raise ServiceUnavailable any more.
+
+    The pauses double, from a tenth of a second up to a second, and are up to a half shorter by chance, so that many
+    workers that start together do not ask together.
+
+    Args:
+        ask: asks the service for a sign of life; it has a deadline of its own.
+        name: what the service is called in the log; no password is in it.
+        seconds: after this long, the next failure is the last.
+
+    Raises:
+        ServiceUnavailable: the last failure.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            await ask()
+        except ServiceUnavailable as error:
+            wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            if loop.time() + wait > deadline:
+                raise
+            if pause == FIRST_PAUSE:
+                log.warning("%s does not answer, trying for %g s: %s", name, seconds, error.__cause__ or error)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(wait)
+        else:
+            return
