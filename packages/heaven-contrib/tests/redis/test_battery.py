@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from heaven_contrib.redis.battery import Redis
 
 

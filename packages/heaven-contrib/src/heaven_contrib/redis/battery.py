@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import random
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
-from redis import exceptions as refusals
 from redis.asyncio import Redis as Client
 
 from heaven import SHUTDOWN, STARTUP, App, Key
-from heaven.logs import logger
 from heaven_contrib.errors import missing_extra
-from heaven_contrib.redis.client import following, make
+from heaven_contrib.redis.client import connection_of, following, make
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
+from heaven_contrib.redis.subscription import Subscriber
 from heaven_contrib.redis.urls import Settings, parse
+from heaven_contrib.starting import until_it_answers
+from redis import exceptions as refusals
 
 if TYPE_CHECKING:
     from fakeredis import FakeServer
@@ -27,26 +27,24 @@ T = TypeVar("T")
 Word = str | bytes | int | float
 """What Redis takes as a key or an argument."""
 
-LOG: Final = logger("heaven.redis")
 CLOSING: Final = 5.0
 """Seconds that closing all connections may take."""
-PAUSES: Final = (0.05, 2.0)
-"""Seconds between two attempts to start: the first, and the longest."""
 UNBOUNDED: Final = 2**31
 
 _MEMORIES: Final[WeakValueDictionary[str, FakeServer]] = WeakValueDictionary()
 """The named servers in memory that somebody is connected to."""
 
 BROKEN: Final = (refusals.ConnectionError, refusals.TimeoutError, TimeoutError)
-DEFINITE: Final = (
-    refusals.AuthenticationError,
-    refusals.AuthorizationError,
+NOT_ALLOWED: Final = (refusals.AuthenticationError, refusals.AuthorizationError)
+NOT_NOW: Final = (
     refusals.BusyLoadingError,
+    refusals.ClusterDownError,
     refusals.MaxConnectionsError,
+    refusals.ReadOnlyError,
+    refusals.RedisClusterException,
+    refusals.TryAgainError,
 )
-"""Broken, but by an answer that says so: nothing was done."""
-NOT_NOW: Final = (refusals.ReadOnlyError, refusals.ClusterDownError, refusals.TryAgainError)
-"""Refusals of a server that is about to be replaced, or has been."""
+"""What a server says that is about to be ready, or to be replaced, and a client that has found none: nothing was done."""
 
 
 class Redis:
@@ -110,7 +108,8 @@ class Redis:
         """Connect, and try again until `start_timeout` while Redis is not there.
 
         Raises:
-            RedisError: it is still not there, or refuses the credentials; the message says where and why.
+            RedisUnavailable: it is still not there.
+            RedisError: it refuses the credentials.
         """
         if self._client is not None:
             raise RedisError(f"{self!r} is connected already")
@@ -118,8 +117,9 @@ class Redis:
             self._memory = self._find_memory()
         self._client = make(self.settings, memory=self._memory, deadline=self.settings.deadline)
         try:
-            await self._greet(self._client)
-        except BaseException:
+            await until_it_answers(lambda: self.read(_ping), self.settings.safe_url, self.settings.start_timeout)
+        except BaseException as error:
+            error.add_note(f"while connecting to {self.settings.safe_url}")
             await self.disconnect()
             raise
 
@@ -202,6 +202,33 @@ class Redis:
         """
         return Script(self, source)
 
+    @asynccontextmanager
+    async def subscriber(self) -> AsyncGenerator[Subscriber]:
+        """Channels of pub/sub, on a connection of their own.
+
+        Raises:
+            RedisUnavailable: Redis can't be reached.
+
+        Example:
+            >>> async def main():
+            ...     redis = Redis()
+            ...     await redis.connect()
+            ...     async with redis.subscriber() as subscriber:
+            ...         await subscriber.add("room:7")
+            ...         await redis.write(lambda client: client.publish("room:7", "hello"))
+            ...         print(await anext(subscriber))
+            ...     await redis.disconnect()
+            >>> asyncio.run(main())
+            Message(channel='room:7', data=b'hello')
+        """
+        client = self.client
+        subscriber = Subscriber(lambda: connection_of(client), deadline=self.settings.deadline)
+        await subscriber.open()
+        try:
+            yield subscriber
+        finally:
+            await subscriber.close()
+
     async def _once(self, client: Client, call: Callable[[Client], Awaitable[T]], seconds: float) -> T:
         with following() as sending:
             try:
@@ -217,26 +244,6 @@ class Redis:
     async def _stop(self, app: App) -> None:
         app.unkeep(self.key)
         await self.disconnect()
-
-    async def _greet(self, client: Client) -> None:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self.settings.start_timeout
-        pause, longest = PAUSES
-        while True:
-            try:
-                await client.ping()
-            except (refusals.AuthenticationError, refusals.ResponseError) as error:
-                raise RedisError(f"{self.settings.safe_url} refuses: {error}") from error
-            except (*BROKEN, refusals.RedisClusterException) as error:
-                left = end - loop.time()
-                if left <= 0:
-                    waited = f"{self.settings.start_timeout:g} s"
-                    raise RedisError(f"{self.settings.safe_url} was not there within {waited}: {error}") from error
-                LOG.warning("%s is not there yet: %s", self.settings.safe_url, error)
-                await asyncio.sleep(min(left, pause * random.uniform(0.5, 1)))  # noqa: S311 - workers come apart
-                pause = min(2 * pause, longest)
-            else:
-                return
 
     def _find_memory(self) -> FakeServer:
         name = self.settings.path
@@ -297,13 +304,17 @@ def explained(error: Exception, *, sent: bool) -> RedisError:
         sent: whether something that must not happen twice was on its way.
     """
     demoted = isinstance(error, refusals.ConnectionError) and isinstance(error.__context__, refusals.ReadOnlyError)
-    if isinstance(error, (*DEFINITE, *NOT_NOW, refusals.RedisClusterException)) or demoted:
+    if isinstance(error, NOT_NOW) or demoted:
         return RedisUnavailable("Redis is not ready.")
-    if isinstance(error, BROKEN):
+    if isinstance(error, BROKEN) and not isinstance(error, NOT_ALLOWED):
         if sent:
             return RedisOutcomeUnknown("Redis did not answer; the change may have happened.")
         return RedisUnavailable("Redis can't be reached, or did not answer in time.")
     return RedisError(str(error))
+
+
+def _ping(client: Client) -> Awaitable[Any]:
+    return client.ping()
 
 
 def _fake_server() -> FakeServer:

@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from redis import exceptions as refusals
 from redis.asyncio import Redis as PlainClient
 from redis.asyncio.client import Pipeline as PlainPipeline
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
@@ -35,6 +34,7 @@ from redis.driver_info import DriverInfo
 from redis.maint_notifications import MaintNotificationsConfig
 
 from heaven_contrib.redis.urls import Settings
+from redis import exceptions as refusals
 
 if TYPE_CHECKING:
     from fakeredis import FakeServer
@@ -287,6 +287,19 @@ def make(
         kind = TLSServerConnection if settings.tls else ServerConnection
         pool = Pool(connection_class=kind, host=host, port=port, **bounds, **options, **_tls(settings))
     return Client.from_pool(pool)
+
+
+async def connection_of(client: PlainClient) -> AbstractConnection:
+    """A connection of its own, not yet connected: to any node of a cluster, since they pass on what is published.
+
+    Args:
+        client: what `make` has made.
+    """
+    if isinstance(client, ClusterClient):
+        await client.initialize()
+        node = client.get_random_node()
+        return node.connection_class(**node.connection_kwargs)
+    return client.connection_pool.make_connection()
 
 
 def _options(settings: Settings) -> dict[str, Any]:
