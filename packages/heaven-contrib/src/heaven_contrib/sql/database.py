@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
 from heaven import SHUTDOWN, STARTUP, Key
 from heaven_contrib.sql.drivers.choosing import driver_for
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from heaven import App
 
 DEFAULT: Final = "sqlite:///app.db"
+ISOLATIONS: Final[tuple[str, ...]] = get_args(Isolation)
 
 
 class Database(Queries):
@@ -182,6 +183,7 @@ class Database(Queries):
         Raises:
             LostOutcome: the answer to COMMIT was lost: it may have happened.
             SerializationFailure: the database gave up, after a deadlock say; the block may be run again.
+            ValueError: there is no such isolation.
         """
         tx = await self.begin_transaction(isolation=isolation, read_only=read_only)
         try:
@@ -193,6 +195,8 @@ class Database(Queries):
 
     async def begin_transaction(self, *, isolation: Isolation | None = None, read_only: bool = False) -> Transaction:
         """Begin a transaction that no block ends; who calls this calls its `end`. Arguments are `transaction`'s."""
+        if isolation is not None and isolation not in ISOLATIONS:
+            raise ValueError(f"the isolation of a transaction is one of {', '.join(ISOLATIONS)}, not {isolation!r}")
         pool = self._connected()
         timeout = self.settings.timeout
         tx = Transaction(await pool.acquire(), pool.release, self.dialect, timeout, read_only=read_only)

@@ -194,11 +194,6 @@ class Transaction(Queries):
     @contextmanager
     def _alone(self) -> Generator[Connection]:
         connection = self._open()
-        if self._busy:
-            raise ConnectionBusy(
-                "a transaction was given a statement while another one runs on it, or while its rows are read; "
-                "await one after the other, or use the database where they need not belong together"
-            )
         self._busy = True
         try:
             yield connection
@@ -209,6 +204,11 @@ class Transaction(Queries):
         connection = self._connection
         if connection is None:
             raise TransactionOver("this transaction has ended; what comes later needs the database, or another one")
+        if self._busy:
+            raise ConnectionBusy(
+                "a transaction was given a statement while another one runs on it, or while its rows are read; "
+                "await one after the other, or use the database where they need not belong together"
+            )
         if self._begun and not connection.usable:
             raise ConnectionLost("The connection broke that a transaction was on; its changes are undone.")
         if self._begun and not connection.in_transaction:
