@@ -1,0 +1,491 @@
+"""Locks: one holder at a time, who is told in time when it is no more."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Self
+
+import pytest
+
+from heaven.errors import RegistrationError
+from heaven_contrib.redis import locks
+from heaven_contrib.redis.battery import Redis
+from heaven_contrib.redis.errors import RedisUnavailable
+from heaven_contrib.redis.locks import LeaseLost, Lock, LockTimeout
+from heaven_testing import RedisServer
+
+PATIENT = 30.0
+
+
+async def eventually(condition: Callable[[], Any]) -> None:
+    """Wait until it holds, and fail if it never does."""
+    async with asyncio.timeout(PATIENT):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def keys_of(redis: Redis, pattern: str = "lock:*") -> list[bytes]:
+    return [key for key in await redis.read(lambda client: client.keys(pattern)) if not key.endswith(b":fence")]
+
+
+class Held:
+    """A lock that another task holds, until it is told to let go."""
+
+    def __init__(self, lock: Lock) -> None:
+        self.lock = lock
+        self.entered = asyncio.Event()
+        self.leave = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self.task = asyncio.create_task(self.hold())
+        entered = asyncio.create_task(self.entered.wait())
+        await asyncio.wait((entered, self.task), return_when=asyncio.FIRST_COMPLETED)
+        return self
+
+    async def hold(self) -> None:
+        async with self.lock.hold(timeout=PATIENT) as self.lease:
+            self.entered.set()
+            await self.leave.wait()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.leave.set()
+        await asyncio.wait((self.task,), timeout=PATIENT)
+
+
+async def test_the_lock_is_held_for_the_block_and_free_after_it(redis: Redis):
+    """Its key is there during the block and gone after it, however it ends."""
+    lock = Lock(redis, "door", ttl=5)
+
+    async with lock.hold() as lease:
+        lease.check()
+        assert ("door", False, 1) == (lease.name, lease.lost.is_set(), len(await keys_of(redis)))
+    assert [] == await keys_of(redis)
+    with pytest.raises(ZeroDivisionError):
+        async with lock.hold():
+            1 / 0
+    assert [] == await keys_of(redis)
+
+
+async def test_who_does_not_wait_is_told_at_once(redis_pair: tuple[Redis, Redis]):
+    """timeout=0 asks once, and a lock that others hold is a 503."""
+    one, other = (Lock(redis, "door", ttl=5) for redis in redis_pair)
+
+    async with one.hold():
+        with pytest.raises(LockTimeout, match="The lock 'door' was held by others for 0 s") as caught:
+            async with other.hold(timeout=0):
+                pytest.fail("two hold it")
+    assert 503 == caught.value.status
+    async with other.hold(timeout=0):
+        pass
+
+
+async def test_who_waits_gets_it_when_it_is_free(redis_pair: tuple[Redis, Redis]):
+    """A waiter on another worker goes on after the holder, and before its timeout."""
+    one, other = (Lock(redis, "door", ttl=5, poll=0.01) for redis in redis_pair)
+
+    async with Held(one) as held:
+        waiting = Held(other)
+        async with waiting_later(waiting):
+            assert not waiting.entered.is_set()
+            held.leave.set()
+            await eventually(waiting.entered.is_set)
+
+
+def waiting_later(held: Held) -> Any:
+    """Start to wait, without waiting for it."""
+
+    class Later:
+        async def __aenter__(self) -> None:
+            held.task = asyncio.create_task(held.hold())
+            await asyncio.sleep(0.03)
+
+        async def __aexit__(self, *_: object) -> None:
+            await held.__aexit__()
+
+    return Later()
+
+
+async def test_who_waits_gives_up_at_its_timeout(redis_pair: tuple[Redis, Redis]):
+    """Waiting is bounded, behind other waiters of the same process as well."""
+    one, other = (Lock(redis, "door", ttl=5, poll=0.01) for redis in redis_pair)
+
+    async with one.hold():
+        begun = time.monotonic()
+        answers = await asyncio.gather(*(enter(other, timeout=0.1) for _ in range(3)), return_exceptions=True)
+    assert [LockTimeout] * 3 == [type(answer) for answer in answers]
+    assert 0.1 <= time.monotonic() - begun < 2
+
+
+async def enter(lock: Lock, timeout: float | None = None) -> int:
+    async with lock.hold(timeout=timeout) as lease:
+        return lease.token
+
+
+async def test_a_lease_is_renewed_for_as_long_as_its_block_runs(redis_pair: tuple[Redis, Redis]):
+    """A block may run for longer than the ttl, and nobody else gets in meanwhile."""
+    one, other = (Lock(redis, "door", ttl=0.3, poll=0.01) for redis in redis_pair)
+
+    async with one.hold() as lease:
+        with pytest.raises(LockTimeout):
+            await enter(other, timeout=0.7)
+        lease.check()
+
+
+async def test_a_holder_that_died_holds_up_nobody_for_longer_than_the_ttl(redis_pair: tuple[Redis, Redis]):
+    """What was locked by a process that is gone is free after the ttl."""
+    dead, other = (Lock(redis, "door", ttl=0.2, poll=0.01) for redis in redis_pair)
+    await dead._acquire.run(keys=dead._keys, args=["dead", dead._ttl_ms])
+
+    begun = time.monotonic()
+    await enter(other, timeout=PATIENT)
+
+    assert 0.1 < time.monotonic() - begun < 2
+
+
+async def test_fencing_tokens_grow(redis_pair: tuple[Redis, Redis]):
+    """Each lease has a higher token than those before it, on whatever worker."""
+    both = [Lock(redis, "door", ttl=5) for redis in redis_pair]
+
+    tokens = [await enter(both[turn % 2]) for turn in range(20)]
+
+    assert sorted(set(tokens)) == tokens
+
+
+async def test_fencing_tokens_grow_when_redis_forgot_them(redis: Redis):
+    """A Redis that lost its memory counts on from its clock, and not from 1."""
+    lock = Lock(redis, "door", ttl=5)
+    before = await enter(lock)
+
+    await redis.write(lambda client: client.flushall())
+    await asyncio.sleep(0.002)
+
+    assert before < await enter(lock)
+
+
+async def test_fencing_tokens_grow_when_the_clock_goes_back(redis: Redis):
+    """A server whose clock was set back counts on from the last token."""
+    lock = Lock(redis, "door", ttl=5)
+    future = int(time.time() * 1000) + 3_600_000
+    await redis.write(lambda client: client.set("lock:{door}:fence", future))
+
+    assert [future + 1, future + 2] == [await enter(lock), await enter(lock)]
+
+
+async def test_the_fence_does_not_stay_for_ever(redis: Redis):
+    """Locks that were used once leave nothing behind for good."""
+    await enter(Lock(redis, "order:7", ttl=5))
+
+    left = await redis.read(lambda client: client.pttl("lock:{order:7}:fence"))
+
+    assert 86_400_000 < left <= 86_405_000
+
+
+async def crowd(pair: tuple[Redis, Redis], make: Callable[[Redis], Lock], tasks: int = 100) -> int:
+    """The most blocks that ran at the same time, of many tasks on two workers."""
+    locks = [make(redis) for redis in pair]
+    inside = most = 0
+
+    async def visit(lock: Lock) -> None:
+        nonlocal inside, most
+        async with lock.hold(timeout=PATIENT):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    async with asyncio.TaskGroup() as group:
+        for turn in range(tasks):
+            group.create_task(visit(locks[turn % 2]))
+    return most
+
+
+async def test_two_never_hold_it_at_the_same_time(redis_pair: tuple[Redis, Redis]):
+    """Of a hundred tasks on two workers one is inside at any moment."""
+    assert 1 == await crowd(redis_pair, lambda redis: Lock(redis, "door", ttl=5, poll=0.004))
+
+
+async def test_control_two_hold_a_lock_that_does_not_look(redis_pair: tuple[Redis, Redis]):
+    """The same crowd is seen to collide where the script does not look who holds it."""
+
+    def broken(redis: Redis) -> Lock:
+        lock = Lock(redis, "door", ttl=5, poll=0.004)
+        lock._acquire = redis.script(locks.ACQUIRE.replace("holder and holder ~= ARGV[1]", "false"))
+        return lock
+
+    assert 1 < await crowd(redis_pair, broken, tasks=20)
+
+
+async def stolen(redis: Redis, lock: Lock) -> bytes | None:
+    """What is left of another's lock after the first holder, whose lease had ended, has left its block."""
+    with pytest.raises(LeaseLost):
+        async with lock.hold():
+            await redis.write(lambda client: client.set("lock:{door}", "another"))
+            await asyncio.sleep(PATIENT)
+    return await redis.read(lambda client: client.get("lock:{door}"))
+
+
+async def test_only_the_owner_releases(redis: Redis):
+    """Who lost the lock takes it from nobody, neither at the end of its block nor by renewing it."""
+    assert b"another" == await stolen(redis, Lock(redis, "door", ttl=0.2))
+    lock = Lock(redis, "door", ttl=5)
+    await lock._give_back("somebody")
+    assert b"another" == await redis.read(lambda client: client.get("lock:{door}"))
+
+
+async def test_control_a_release_that_does_not_look_takes_it_from_others(redis: Redis):
+    """The same check sees a lock that anybody can release."""
+    lock = Lock(redis, "door", ttl=5)
+    lock._release = redis.script("redis.call('DEL', KEYS[1])")
+    await redis.write(lambda client: client.set("lock:{door}", "another"))
+    await lock._give_back("somebody")
+    assert None is await redis.read(lambda client: client.get("lock:{door}"))
+
+
+async def test_a_block_whose_lock_is_gone_is_cancelled(redis: Redis):
+    """A Redis that lost its memory ends the block at the next renewal, and LeaseLost says why."""
+    lock = Lock(redis, "door", ttl=0.3)
+    begun = time.monotonic()
+
+    with pytest.raises(LeaseLost, match="the lock 'door' was lost before its block ended; others may hold it"):
+        async with lock.hold() as lease:
+            await redis.write(lambda client: client.flushall())
+            await asyncio.sleep(PATIENT)
+
+    assert lease.lost.is_set()
+    assert time.monotonic() - begun < 5
+    with pytest.raises(LeaseLost):
+        lease.check()
+
+
+async def test_a_block_that_ends_after_its_lease_is_told(redis: Redis):
+    """Who held up the event loop, and so its own cancellation, still learns that others may have held the lock."""
+    lock = Lock(redis, "door", ttl=0.1)
+
+    with pytest.raises(LeaseLost):
+        async with lock.hold() as lease:
+            time.sleep(0.15)
+            with pytest.raises(LeaseLost):
+                lease.check()
+            assert not lease.lost.is_set()
+
+
+async def test_a_block_that_swallows_its_cancellation_is_told(redis: Redis):
+    """LeaseLost is raised at the end of a block that went on after it was cancelled."""
+    lock = Lock(redis, "door", ttl=0.2)
+
+    with pytest.raises(LeaseLost):
+        async with lock.hold() as lease:
+            await redis.write(lambda client: client.flushall())
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(PATIENT)
+            assert lease.lost.is_set()
+    assert 0 == asyncio.current_task().cancelling()
+
+
+async def test_a_timeout_of_the_block_is_no_loss(redis: Redis):
+    """A TimeoutError that the block raises comes out as it is."""
+    with pytest.raises(TimeoutError):
+        async with Lock(redis, "door", ttl=5).hold():
+            raise TimeoutError
+    assert [] == await keys_of(redis)
+
+
+async def test_a_cancelled_block_releases(redis: Redis):
+    """Whoever is cancelled while it holds the lock leaves it free, and is cancelled."""
+    async with Held(Lock(redis, "door", ttl=5)) as held:
+        held.task.cancel()
+        await asyncio.wait((held.task,))
+        assert held.task.cancelled()
+        assert [] == await keys_of(redis)
+
+
+async def cancelled(pair: tuple[Redis, Redis], one: Lock) -> float:
+    """The longest that another worker waits for a lock whose user was cancelled, at one moment after the other."""
+    other = Lock(pair[1], "door", ttl=1, poll=0.002)
+    longest = 0.0
+    for turn in range(40):
+        task = asyncio.create_task(enter(one))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait((task,))
+        begun = time.monotonic()
+        await enter(other, timeout=PATIENT)
+        longest = max(longest, time.monotonic() - begun)
+        if longest > 0.8:  # so long that it has expired
+            break
+    return longest
+
+
+class SlowRelease:
+    """A release that waits for a connection before it is sent, and at will works for each holder once."""
+
+    def __init__(self, lock: Lock, *, once: bool) -> None:
+        self.release, self.once = lock._release, once
+        self.asked: set[str] = set()
+
+    async def run(self, *, args: list[str], **options: Any) -> None:
+        if self.once and args[0] in self.asked:
+            return
+        self.asked.add(args[0])
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await self.release.run(args=args, **options)
+
+
+async def test_who_is_cancelled_leaves_nothing(redis_pair: tuple[Redis, Redis]):
+    """At whatever moment it is cancelled, asking, waiting, holding or releasing, the lock is free at once."""
+    lock = Lock(redis_pair[0], "door", ttl=1, poll=0.002)
+    lock._release = SlowRelease(lock, once=False)
+    assert await cancelled(redis_pair, lock) < 0.8
+    assert [] == await keys_of(redis_pair[0])
+
+
+async def test_control_who_releases_once_leaves_a_lock_behind(redis_pair: tuple[Redis, Redis]):
+    """The same check sees a lock that is not released again when its release was cancelled."""
+    lock = Lock(redis_pair[0], "door", ttl=1, poll=0.002)
+    lock._release = SlowRelease(lock, once=True)
+    assert await cancelled(redis_pair, lock) > 0.8
+
+
+async def test_tasks_of_one_process_are_served_in_order(redis: Redis):
+    """Who came first among the tasks of one Lock gets it first."""
+    lock = Lock(redis, "door", ttl=5, poll=0.002)
+    order: list[int] = []
+
+    async def visit(number: int) -> None:
+        async with lock.hold():
+            order.append(number)
+
+    await asyncio.gather(*map(visit, range(10)))
+
+    assert list(range(10)) == order
+
+
+async def test_an_answer_that_took_longer_than_the_lease_is_none(redis: Redis):
+    """A lock that was given so late that it ends already is given back, and asked for again."""
+    lock = Lock(redis, "door", ttl=0.2, poll=0.01)
+    acquire, slow = lock._acquire, [0.25, 0.0]
+
+    class Slow:
+        async def run(self, **options: Any) -> Any:
+            answer = await acquire.run(**options)
+            await asyncio.sleep(slow.pop(0))
+            return answer
+
+    lock._acquire = Slow()
+
+    async with lock.hold() as lease:
+        lease.check()
+    assert [] == slow
+
+
+async def frozen(server: RedisServer, lock: Lock, ttl: float) -> float:
+    """Seconds, as parts of the ttl, after which a holder of a frozen Redis is out of its block."""
+    begun = time.monotonic()
+    with suppress(LeaseLost):
+        async with lock.hold():
+            begun = time.monotonic()
+            server.freeze()
+            await asyncio.sleep(3 * ttl)
+    return (time.monotonic() - begun) / ttl
+
+
+async def test_a_holder_that_cannot_reach_redis_is_out_before_the_ttl(redis_server: RedisServer):
+    """A frozen Redis cancels the block before it could give the lock to another, whatever the deadline of a call."""
+    ttl = 1.0
+    redis = Redis(redis_server.url)
+    await redis.connect()
+
+    assert await frozen(redis_server, Lock(redis, "door", ttl=ttl), ttl) < 1
+
+    redis_server.thaw()
+    other = Lock(redis, "door", ttl=ttl, poll=0.01)
+    await enter(other, timeout=PATIENT)
+    await redis.disconnect()
+
+
+async def test_control_a_holder_that_trusts_its_lease_stays_for_too_long(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
+    """The same check sees a holder without a clock of its own."""
+    monkeypatch.setattr(locks._Holding, "lose", lambda holding: None)
+    redis = Redis(redis_server.url)
+    await redis.connect()
+
+    assert await frozen(redis_server, Lock(redis, "door", ttl=0.3), 0.3) > 1
+
+    redis_server.thaw()
+    await redis.disconnect()
+
+
+async def test_a_short_outage_costs_no_lease(redis_server: RedisServer):
+    """A Redis that is back before the ttl has passed finds its holder still there."""
+    redis = Redis(f"{redis_server.url}?deadline=0.2")
+    await redis.connect()
+    async with Lock(redis, "door", ttl=3).hold() as lease:
+        first = lease.ends
+        redis_server.freeze()
+        await asyncio.sleep(1.5)
+        redis_server.thaw()
+        await eventually(lambda: lease.ends > first)
+        lease.check()
+    assert [] == await keys_of(redis)
+    await redis.disconnect()
+
+
+async def test_a_redis_that_is_down_is_a_503(redis_server: RedisServer):
+    """Nobody gets a lock from a Redis that is not there, and nobody waits for it."""
+    redis = Redis(redis_server.url)
+    await redis.connect()
+    redis_server.stop()
+
+    with pytest.raises(RedisUnavailable):
+        await enter(Lock(redis, "door"), timeout=PATIENT)
+    await redis.disconnect()
+
+
+async def test_a_release_that_fails_hides_nothing(redis_server: RedisServer, caplog: pytest.LogCaptureFixture):
+    """What the block raised comes out, and a warning says that the lock ends by itself."""
+    redis = Redis(redis_server.url)
+    await redis.connect()
+
+    with pytest.raises(ZeroDivisionError):
+        async with Lock(redis, "door").hold():
+            redis_server.stop()
+            1 / 0
+
+    assert "the lock 'door' was not released, and ends by itself: 503" in caplog.text
+    await redis.disconnect()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": ""}, "a key is called ''"),
+        ({"ttl": 0}, "ttl is 0; give seconds"),
+        ({"ttl": float("nan")}, "ttl is nan"),
+        ({"poll": -1}, "poll is -1; give seconds"),
+        ({"prefix": "a{b"}, "Lock got the prefix 'a{b'"),
+    ],
+)
+def test_what_cannot_work_is_said_at_once(options: dict[str, Any], words: str):
+    """A name, a prefix or a number that can't work is refused by name."""
+    with pytest.raises(RegistrationError, match=words.replace("{", r"\{")):
+        Lock(Redis(), **{"name": "door", **options})
+
+
+async def test_reprs_say_which_lock_it_is(redis: Redis):
+    """A lock and a lease say their name, and whether it is lost."""
+    lock = Lock(redis, "door", ttl=0.1)
+
+    with pytest.raises(LeaseLost):
+        async with lock.hold() as lease:
+            assert f"<Lease of 'door', token {lease.token}>" == repr(lease)
+            time.sleep(0.1)
+            await asyncio.sleep(PATIENT)
+
+    assert ["<Lock 'door'>", f"<Lease of 'door', token {lease.token}, lost>"] == [repr(lock), repr(lease)]
