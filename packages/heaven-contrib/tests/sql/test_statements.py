@@ -84,7 +84,9 @@ def test_percent_signs_survive():
     with_values, _ = prepare("SELECT 5 % 2 FROM t WHERE a LIKE '%x' AND b = :b", {"b": 1}, "mysql")
     without, _ = prepare("SELECT 5 % 2", None, "mysql")
     assert "SELECT 5 % 2 FROM t WHERE a LIKE '%x' AND b = 1" == with_values.sql % 1
+    empty, _ = prepare("SELECT 5 % 2 FROM t WHERE a IN (:ids)", {"ids": []}, "mysql")
     assert "SELECT 5 % 2" == without.sql
+    assert empty.sql.startswith("SELECT 5 % 2 FROM t")
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ class Queries(ABC):
             TypeError, ValueError: a value is missing, too much, or none that SQL has.
 
         Example:
+            >>> from heaven_contrib.sql import Database
             >>> async def example():
             ...     async with Database("sqlite://:memory:") as db:
             ...         return await db.fetch_all("SELECT :a AS a UNION SELECT 2", {"a": 1})

@@ -83,12 +83,12 @@ def prepare(sql: str, values: Values | None, dialect: Dialect) -> tuple[Statemen
         return statement, []
     if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise _no_mapping(values)
-    shape = tuple([(name, len(value) if isinstance(value, list | tuple) else -1) for name, value in values.items()])
+    shape = tuple([(name, len(value) if isinstance(value, _LISTS) else -1) for name, value in values.items()])
     statement = _statement(sql, shape, dialect)
     ordered: list[Any] = []
     for name in statement.names:
         value = values[name]
-        if isinstance(value, list | tuple):
+        if isinstance(value, _LISTS):
             ordered += [_checked(name, each) for each in value]
         else:
             ordered.append(value if type(value) in _PLAIN else _checked(name, value))
@@ -120,6 +120,8 @@ def prepare_many(sql: str, rows: Sequence[Values], dialect: Dialect) -> tuple[St
     return statement, ordered
 
 
+_LISTS: Final[tuple[type[Any], ...]] = (list, tuple)
+_NO_VALUES: Final[tuple[type[Any], ...]] = (Mapping, set, frozenset, list, tuple)
 _PLAIN: Final = frozenset((int, str, float, bytes, bool, type(None)))
 
 
@@ -128,9 +130,10 @@ def _checked(name: str, value: Any) -> Any:
 
     A mapping has to be refused here: drivers write its keys into the statement, some without a thought.
     """
-    if isinstance(value, Mapping | set | frozenset | list | tuple):
+    kind: type[Any] = type(value)
+    if issubclass(kind, _NO_VALUES):
         raise TypeError(
-            f"the value of :{name} is, or holds, a {type(value).__name__}, which is no SQL value; "
+            f"the value of :{name} is, or holds, a {kind.__name__}, which is no SQL value; "
             "give the parts one by one, or encode it, as with msgspec.json.encode(value)"
         )
     return value
@@ -147,23 +150,28 @@ def _statement(sql: str, shape: tuple[tuple[str, int], ...], dialect: Dialect) -
     for name in named:
         if name not in lengths:
             raise _missing(name, tuple(lengths), sql)
-    text = _QUOTED[dialect].sub(lambda found: _COLON.sub("::", found[0]), sql)
-    for name, length in lengths.items():
-        if length >= 0:  # a list brings its own brackets
-            text = re.sub(rf"\(\s*:{name}\s*\)|(?<!:):{name}\b", f":{name}" if length else _NOTHING, text)
-    if not lengths:
-        text, names = sql, ()
-    else:
-        marks: dict[str, Any] = {
-            name: (name,) * length if length >= 0 else name for name, length in lengths.items() if length != 0
-        }
-        text, ordered = _converter(dialect).format(text, marks)
-        names = _each_once_a_list(ordered, lengths)
+    text, names = _converted(sql, lengths, dialect) if lengths else (sql, ())
     word = _WORD.search(bare)
     first = word[0].upper() if word else ""
     reads = first in _READS | {_WITH} and not _CHANGES.search(bare)
     taints = first not in _READS | _WRITES | {_WITH} or bool(_TAINTS.search(bare))
     return Statement(text, names, taints, reads)
+
+
+def _converted(sql: str, lengths: Mapping[str, int], dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    """The statement with placeholders, and the parameters in their order, a list's once."""
+    text = _QUOTED[dialect].sub(lambda found: _COLON.sub("::", found[0]), sql)
+    marks: dict[str | int, Any] = {}
+    for name, length in lengths.items():
+        if length >= 0:  # a list brings its own brackets
+            text = re.sub(rf"\(\s*:{name}\s*\)|(?<!:):{name}\b", f":{name}" if length else _NOTHING, text)
+        if length:
+            marks[name] = (name,) * length if length > 0 else name
+    text, ordered = _converter(dialect).format(text, marks)
+    names = _each_once_a_list(ordered, lengths)
+    if not names and dialect == "mysql":
+        text %= ()  # without values nothing is put in, and % stays what it is
+    return text, names
 
 
 def _without_quoted(sql: str, dialect: Dialect) -> tuple[str, list[str]]:
@@ -172,7 +180,7 @@ def _without_quoted(sql: str, dialect: Dialect) -> tuple[str, list[str]]:
     return bare, _PARAMETER.findall(bare)
 
 
-def _each_once_a_list(ordered: Any, lengths: dict[str, int]) -> tuple[str, ...]:
+def _each_once_a_list(ordered: Any, lengths: Mapping[str, int]) -> tuple[str, ...]:
     """The names, a list's once for all its placeholders."""
     names: list[str] = []
     at = 0

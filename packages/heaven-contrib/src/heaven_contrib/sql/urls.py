@@ -189,7 +189,7 @@ def _option(scheme: str, name: str, text: str) -> str | int | float:
     if name in _CHOICES and text not in _CHOICES[name]:
         raise RegistrationError(f"the option {name} is {' or '.join(_CHOICES[name])}, not {text!r}")
     option = _OPTIONS[name]
-    kind = type(option.default)
+    kind: Any = type(option.default)  # pyright: ignore[reportUnknownVariableType]
     if kind is str:
         if not text:
             raise RegistrationError(f"the option {name} of the database's URL is empty; leave it out")
@@ -197,7 +197,7 @@ def _option(scheme: str, name: str, text: str) -> str | int | float:
     return _number(name, text, kind, option.metadata)
 
 
-def _number(name: str, text: str, kind: type[Any], limits: Any) -> int | float:
+def _number(name: str, text: str, kind: Any, limits: Any) -> int | float:
     lowest = limits.get("above", limits.get("from", 0))
     try:
         value: int | float = kind(text) if text.isascii() and "_" not in text else kind("")
