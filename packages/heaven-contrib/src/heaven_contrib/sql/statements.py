@@ -130,10 +130,10 @@ def _checked(name: str, value: Any) -> Any:
 
     A mapping has to be refused here: drivers write its keys into the statement, some without a thought.
     """
-    kind: type[Any] = type(value)
-    if issubclass(kind, _NO_VALUES):
+    kind = type(value).__name__
+    if isinstance(value, _NO_VALUES):
         raise TypeError(
-            f"the value of :{name} is, or holds, a {kind.__name__}, which is no SQL value; "
+            f"the value of :{name} is, or holds, a {kind}, which is no SQL value; "
             "give the parts one by one, or encode it, as with msgspec.json.encode(value)"
         )
     return value
