@@ -9,7 +9,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import comparison, footprint, growth, inprocess, served, testing, transfer
+from benchmarks import comparison, footprint, growth, inprocess, redis, served, sql, techempower, testing, transfer
 from benchmarks.console import progress, trouble
 from benchmarks.environment import FOLDER, Environment, cores, machine
 from benchmarks.plan import PARTS, Plan, Results
@@ -23,7 +23,12 @@ RUNNERS = {
     "footprint": footprint.run,
     "transfer": transfer.run,
     "testing": testing.run,
+    "sql": sql.run,
+    "redis": redis.run,
+    "techempower": techempower.run,
 }
+OURS_ALONE = ("growth", "testing", "sql", "redis", "techempower")
+"""Parts that are about Heaven, and not about what else is among the peers."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +38,8 @@ def parser() -> argparse.ArgumentParser:
         description="Heaven side by side with its peers, in one run, as ratios. Loopback only; every loop is bounded; "
         "every process that is started is ended. The newest versions of the peers are installed into benchmarks/.venv.",
         epilog=f"Parts: {', '.join(PARTS)}. Scenarios: {', '.join(BY_NAME)}. Peers: {', '.join(PEERS)}. "
-        "Exit code 1: a peer failed or gave a wrong answer. Part `served` needs wrk (apt-get install wrk).",
+        "Exit code 1: a peer failed or gave a wrong answer. Parts `served` and `techempower` need wrk "
+        "(apt-get install wrk), `sql` and `techempower` MariaDB, `redis` a redis-server.",
     )
     options.add_argument("--quick", action="store_true", help="few rounds, short bursts: shows that it works")
     options.add_argument(
@@ -116,7 +122,7 @@ def measure(plan: Plan) -> Results:
     }
     os.sched_setaffinity(0, {plan.other})
     for part in plan.parts:
-        if part in ("growth", "testing") and "heaven" not in plan.peers:
+        if part in OURS_ALONE and "heaven" not in plan.peers:
             continue
         progress(f"part: {part}")
         results[part] = RUNNERS[part](plan)

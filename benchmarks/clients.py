@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import driver
 from benchmarks.scenarios import BY_NAME
 
 SCENARIO = BY_NAME["static"]
@@ -54,6 +53,8 @@ def messages(response: Any) -> list[Any]:
 @asynccontextmanager
 async def bare(app: Any) -> AsyncIterator[Ask]:
     """The driver of part 1, with the lifespan by hand."""
+    from benchmarks import driver
+
     life = driver.Life(app)
     await life.start()
 
@@ -87,6 +88,8 @@ async def sync_client(app: Any) -> AsyncIterator[Ask]:
 async def asgi_transport(app: Any) -> AsyncIterator[Ask]:
     """httpx.ASGITransport, which has no lifespan: that is by hand."""
     from httpx import ASGITransport, AsyncClient
+
+    from benchmarks import driver
 
     life = driver.Life(app)
     await life.start()

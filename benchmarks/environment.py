@@ -16,7 +16,9 @@ from benchmarks.scenarios import FLOOR, OURS, PEERS
 
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parent
-OF_THIS_REPOSITORY = tuple(REPOSITORY / "packages" / name for name in ("heaven-core", "heaven-testing"))
+OF_THIS_REPOSITORY = tuple(
+    REPOSITORY / "packages" / name for name in ("heaven-core", "heaven-contrib", "heaven-testing")
+)
 REQUIREMENTS = (
     *(peer for peer in PEERS if peer not in (FLOOR, OURS)),
     "orjson",
@@ -28,11 +30,21 @@ REQUIREMENTS = (
     "httpx",
     "httpx2",
     "psutil",
+    "aiomysql[rsa]",
+    "asyncmy",
+    "sqlalchemy[asyncio]",
+    "sqlparams",
+    "redis",
+    "hiredis",
+    "cachetools",
+    "gunicorn",
+    "uvicorn-worker",
     "pytest",
     "matplotlib",
     "hatchling",
 )
-"""Peers, what they need to be at their fastest, the server, what test clients need, the plot, what builds Heaven."""
+"""Peers, what they need to be at their fastest, servers, what test clients need, clients of databases, the plot, what
+builds Heaven."""
 
 
 class Environment:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from benchmarks.console import heading, table
 from benchmarks.plan import MEBIBYTE, Plan, Results
 from benchmarks.scenarios import OURS
+
+VERDICTS = {True: "reached", False: "not reached", None: "not measured"}
 
 
 def report(plan: Plan, results: Results) -> None:
@@ -18,6 +22,9 @@ def report(plan: Plan, results: Results) -> None:
         "footprint": footprint,
         "transfer": transfer,
         "testing": testing,
+        "sql": partial(contest, "MariaDB, on the wall"),
+        "redis": partial(contest, "Redis, on the wall"),
+        "techempower": techempower,
     }
     for part, printer in printers.items():
         if results.get(part):
@@ -219,14 +226,81 @@ def testing(results: Results) -> None:
             mark=results["titles"]["client"],
         )
     print("\nHeaven's clients, goals\n")
-    verdicts = {True: "reached", False: "not reached", None: "not measured"}
     table(
         ("goal", "application", "is", "is to be", "verdict"),
         [
-            (row["title"], row["app"], times(row["value"]), row["goal"], verdicts[row["reached"]])
+            (row["title"], row["app"], times(row["value"]), row["goal"], VERDICTS[row["reached"]])
             for row in results["goals"]
         ],
     )
+
+
+def contest(where: str, results: Results) -> None:
+    """Parts 6 and 7."""
+    heading(f"Clients of {where}: microseconds")
+    print("  " + ", ".join(f"{name} {number}" for name, number in results["versions"].items()))
+    for task in results["tasks"].values():
+        print(f"\n{task['title']}\n")
+        table(
+            ("client", "median", "min", "spread", "ratio", "its spread", "to"),
+            [
+                (
+                    row["title"],
+                    micro(row["median"]),
+                    micro(row["best"]),
+                    f"±{row['spread']:.1%}",
+                    ratio(row["to_beside"]),
+                    "" if row["spread_of_ratio"] is None else f"±{row['spread_of_ratio']:.1%}",
+                    row["beside"],
+                )
+                for row in task["clients"].values()
+            ],
+        )
+    print("\nHeaven's, goals\n")
+    table(
+        ("goal", "client", "beside", "is", "spread", "at most", "verdict"),
+        [
+            (
+                row["task"],
+                row["ours"],
+                row["beside"],
+                ratio(row["value"]),
+                "" if row["spread"] is None else f"±{row['spread']:.1%}",
+                ratio(row["limit"]),
+                VERDICTS[row["reached"]],
+            )
+            for row in results["goals"]
+        ],
+    )
+
+
+def techempower(results: Results) -> None:
+    """Part 8."""
+    heading("The TechEmpower set under gunicorn, on MariaDB: requests a second, wrk and MariaDB on the other core")
+    table(
+        ("path", "Heaven", "spread", "Starlette, aiomysql", "spread", "Heaven to Starlette"),
+        [
+            (
+                path,
+                *(
+                    text
+                    for peer in ("heaven", "starlette")
+                    for text in (
+                        (f"{peers[peer]['median']:,.0f}", f"±{peers[peer]['spread']:.1%}")
+                        if peer in peers
+                        else ("", "")
+                    )
+                ),
+                times(peers["heaven"]["to_starlette"]) if "heaven" in peers else "",
+            )
+            for path, peers in results.items()
+        ],
+    )
+
+
+def ratio(value: float | None) -> str:
+    """A ratio whose third digit matters."""
+    return "" if value is None else f"{value:.3f}"
 
 
 def milli(seconds: float) -> str:

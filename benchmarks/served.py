@@ -27,9 +27,7 @@ INSTALL = "wrk is missing: `apt-get install wrk` as root (Debian, Ubuntu), `brew
 
 def run(plan: Plan) -> Results:
     """Measure the scenarios that a load generator can send."""
-    if shutil.which("wrk") is None:
-        trouble(INSTALL)
-        plan.failures.append(INSTALL)
+    if not ready(plan):
         return {}
     about: Results = {}
     for app in APPS:
@@ -37,6 +35,15 @@ def run(plan: Plan) -> Results:
         if scenarios:
             about |= measure(plan, app, scenarios)
     return about
+
+
+def ready(plan: Plan) -> bool:
+    """Whether wrk is there; without it the run has failed."""
+    if shutil.which("wrk") is None:
+        trouble(INSTALL)
+        plan.failures.append(INSTALL)
+        return False
+    return True
 
 
 def measure(plan: Plan, app: str, scenarios: list[Scenario]) -> Results:
@@ -93,11 +100,14 @@ def load(plan: Plan, server: Server, scenario: Scenario, seconds: int) -> float:
     if scenario.body:
         command += ["--", scenario.body.decode()]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 30)
+    return rate(done, f"{server.peer}: {scenario.name}")
+
+
+def rate(done: subprocess.CompletedProcess[str], what: str) -> float:
+    """The requests per second that wrk saw; raises PeerFailed unless every one of them was answered."""
     found, wrong = RATE.search(done.stdout), WRONG.search(done.stdout)
     if found is None or wrong is not None:
-        raise PeerFailed(
-            f"{server.peer}: {scenario.name} under load: {(wrong and wrong[0]) or done.stderr or done.stdout}"
-        )
+        raise PeerFailed(f"{what} under load: {(wrong and wrong[0]) or done.stderr or done.stdout}")
     return float(found[1])
 
 
