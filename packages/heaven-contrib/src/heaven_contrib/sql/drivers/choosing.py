@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heaven_contrib.errors import missing_extra
 from heaven_contrib.sql.drivers.connection import Credentials, Driver
 from heaven_contrib.sql.urls import Settings
 
@@ -18,9 +19,11 @@ def driver_for(settings: Settings, credentials: Credentials | None) -> Driver:
         RegistrationError: a setting is wrong.
     """
     if settings.scheme == "sqlite":
-        from heaven_contrib.sql.drivers.sqlite import SQLiteDriver  # needs aiosqlite
-
+        try:
+            from heaven_contrib.sql.drivers.sqlite import SQLiteDriver  # with aiosqlite
+        except ImportError as error:
+            raise missing_extra("sqlite:// URLs", "sqlite") from error
         return SQLiteDriver(settings)
-    from heaven_contrib.sql.drivers.mysql import MySQLDriver  # needs aiomysql or asyncmy
+    from heaven_contrib.sql.drivers.mysql import MySQLDriver  # which imports aiomysql or asyncmy
 
     return MySQLDriver(settings, credentials)

@@ -7,6 +7,7 @@ import inspect
 import ssl
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
+from importlib import import_module
 from types import ModuleType, TracebackType
 from typing import Any, Final, Literal
 
@@ -15,15 +16,17 @@ from heaven_contrib.errors import missing_extra
 from heaven_contrib.sql.drivers.connection import Connection, Credentials, Driver, Isolation, Result
 from heaven_contrib.sql.drivers.mysql_batches import batches
 from heaven_contrib.sql.drivers.mysql_errors import CLOSES, connection_failure, refusal
-from heaven_contrib.sql.errors import ConnectionFailed, ConnectionLost, DatabaseError, StatementError
+from heaven_contrib.sql.errors import (
+    ConnectionFailed,
+    ConnectionLost,
+    DatabaseError,
+    SerializationFailure,
+    StatementError,
+)
 from heaven_contrib.sql.urls import Settings
 
 IN_TRANSACTION: Final = 1
 """The flag in the server's status that says that a transaction is open (SERVER_STATUS_IN_TRANS)."""
-
-RESET_CONNECTION: Final = 0x1F
-INIT_DB: Final = 0x02
-# https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html
 
 GOODBYE: Final = 1.0
 """Seconds that saying goodbye may take."""
@@ -47,32 +50,49 @@ class MySQLConnection(Connection):
     time: several with semicolons between them are refused, so that nobody can smuggle in a second one.
     """
 
-    __slots__ = ("_between", "_driver")
+    __slots__ = ("_driver", "between")
 
     def __init__(self, raw: Any, driver: MySQLDriver) -> None:
         super().__init__(raw)
         self._driver = driver
-        self._between = True
+        self.between: bool = True
+        """Whether the last statement's answer has come, all of it."""
 
     @property
     def usable(self) -> bool:
-        return self._between and self.raw.quiet
+        return self.between and self.raw.quiet
 
     @property
     def in_transaction(self) -> bool:
         return bool(self.raw.server_status & IN_TRANSACTION)
 
     async def query(self, sql: str, values: Sequence[Any] = ()) -> Result:
-        return await self._send(self._encoded(sql, values))
+        try:
+            return await self._send(self._encoded(sql, values))
+        except SerializationFailure:
+            await self._give_up()
+            raise
+
+    async def _give_up(self) -> None:
+        """End the transaction: a deadlock has ended it, a lock wait has not, and neither answer says so."""
+        if self.in_transaction:
+            with suppress(DatabaseError):
+                await self._send(b"ROLLBACK")
 
     async def _send(self, statement: bytes) -> Result:
         raw = self.raw
         with _Answer(self):
             await raw.query(statement)
-            result = raw._result
-            while raw._result.has_next:  # a procedure answers several times; its first answer counts
-                await raw.next_result()
+            result = raw.answer
+            if result.has_next:
+                await self._drop_more(result)
         return _of(result)
+
+    async def _drop_more(self, result: Any) -> None:
+        """A procedure answers several times, and its first answer counts."""
+        raw = self.raw
+        while not result.unbuffered_active and raw.answer.has_next:
+            await raw.next_result()
 
     def _encoded(self, sql: str, values: Sequence[Any]) -> bytes:
         """The statement as it is sent. Strict: half a surrogate pair is never passed on as some other byte."""
@@ -95,8 +115,10 @@ class MySQLConnection(Connection):
         await self.query(begin)
         try:
             affected = sum([(await self._send(statement)).affected for statement in statements])
-        except DatabaseError:
-            if self.usable and self.in_transaction:
+        except DatabaseError as error:
+            if isinstance(error, SerializationFailure):
+                await self._give_up()
+            elif self.usable:
                 await self.query(undo)
             raise
         await self.query(end)
@@ -107,7 +129,8 @@ class MySQLConnection(Connection):
         statement = self._encoded(sql, values)
         with _Answer(self):
             await raw.query(statement, unbuffered=True)
-        result = raw._result
+            result = raw.answer
+            await self._drop_more(result)
         if not result.unbuffered_active:
             yield _of(result)
             return
@@ -118,7 +141,7 @@ class MySQLConnection(Connection):
                 rows = await self._batch(result, texts)
                 yield Result(columns, rows, len(rows))
         finally:
-            if result.unbuffered_active and self.raw.open:
+            if not self.between:
                 await self._leave(result)
 
     async def _batch(self, result: Any, texts: Sequence[int]) -> list[tuple[Any, ...]]:
@@ -133,9 +156,8 @@ class MySQLConnection(Connection):
                     break
                 rows += more
                 size += sum([len(row[place] or ()) for place in texts for row in more])
-            while not result.unbuffered_active and raw._result.has_next:
-                await raw.next_result()
-        self._between = not result.unbuffered_active
+            await self._drop_more(result)
+        self.between = not result.unbuffered_active
         return rows
 
     async def _leave(self, result: Any) -> None:
@@ -159,13 +181,13 @@ class MySQLConnection(Connection):
             await self.raw.ping(reconnect=False)
 
     async def reset(self) -> None:
-        settings = self._driver.settings
-        with _Answer(self):
-            await self.raw._execute_command(RESET_CONNECTION, b"")
-            await self.raw._read_ok_packet()
-            await self.raw._execute_command(INIT_DB, settings.database)  # which a reset leaves as it was
-            await self.raw._read_ok_packet()
-        await self.query(self._driver.session)
+        try:
+            with _Answer(self):
+                await self.raw.forget(self._driver.settings.database)
+            await self.query(self._driver.session)
+        except DatabaseError:
+            self.abandon()
+            raise
         self.tainted = False
 
     async def close(self) -> None:
@@ -177,8 +199,17 @@ class MySQLConnection(Connection):
         finally:
             self.abandon()
 
+    def failed(self, error: Exception) -> DatabaseError:
+        """What an exception of the driver's says; only after a refusal by the server the connection goes on."""
+        failure = refusal(error, self._driver.refusal)
+        if isinstance(failure, ConnectionLost) or failure.code == CLOSES:
+            self.abandon()
+        else:
+            self.between = True
+        return failure
+
     def abandon(self) -> None:
-        self._between = False
+        self.between = False
         self.raw.close()
 
 
@@ -198,23 +229,17 @@ class _Answer:
         self._connection = connection
 
     def __enter__(self) -> None:
-        self._connection._between = False
+        self._connection.between = False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is None:
-            self._connection._between = True
-            return
-        if not isinstance(error, Exception):
-            self._connection.abandon()
-            return
-        failure = refusal(error, self._connection._driver.refusal)
-        if isinstance(failure, ConnectionLost) or failure.code == CLOSES:
-            self._connection.abandon()
+            self._connection.between = True
+        elif isinstance(error, Exception):
+            raise self._connection.failed(error) from error
         else:
-            self._connection._between = True
-        raise failure from error
+            self._connection.abandon()
 
 
 class MySQLDriver(Driver):
@@ -268,16 +293,13 @@ class MySQLDriver(Driver):
             raise ConnectionFailed("The database's credentials are not available.") from error
 
 
-def _library(name: str) -> ModuleType:
+def _library(name: Literal["aiomysql", "asyncmy"]) -> ModuleType:
+    """What connects by one of the drivers, which is imported only where it is asked for."""
     try:
-        if name == "asyncmy":
-            from heaven_contrib.sql.drivers import asyncmy_connections as module  # imported by those who ask for it
-        else:
-            from heaven_contrib.sql.drivers import aiomysql_connections as module
+        return import_module(f"heaven_contrib.sql.drivers.{name}_connections")
     except ImportError as error:
         extra = "asyncmy" if name == "asyncmy" else "mysql"
         raise missing_extra(f"mysql:// URLs with driver={name}", extra) from error
-    return module
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -69,7 +69,7 @@ def connection_failure(error: BaseException, driver: type[Exception], url: str) 
     """
     failure = _numbered(ConnectionFailed("The database can't be reached."), code_of(error, driver))
     reason = error.__cause__ or error
-    failure.add_note(f"{url}: {reason or type(reason).__name__}")
+    failure.add_note(f"{url}: {str(reason) or type(reason).__name__}")
     return failure
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from heaven_contrib.sql.drivers.values import encoder_of, finite, in_utc
 
 
-def literal(value: Any, escape: Callable[[str], str]) -> str:
+def literal(value: object, escape: Callable[[str], str]) -> str:
     """A value as it stands in a statement.
 
     A datetime is written in UTC. Infinite numbers are refused, since no column holds them.
@@ -39,7 +39,7 @@ def literal(value: Any, escape: Callable[[str], str]) -> str:
 
 
 def _float(value: float) -> str:
-    text = float.__repr__(finite(value))  # type: ignore[arg-type]
+    text = float.__repr__(finite(value))
     return text if "e" in text else f"{text}e0"
 
 

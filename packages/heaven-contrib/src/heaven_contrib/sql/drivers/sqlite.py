@@ -11,17 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from heaven_contrib.errors import missing_extra
+from heaven_contrib.sql.drivers.aiosqlite_connections import RawConnection
 from heaven_contrib.sql.drivers.connection import Connection, Driver, Isolation, Result
 from heaven_contrib.sql.drivers.sqlite_errors import refusal
 from heaven_contrib.sql.drivers.sqlite_values import bound
-from heaven_contrib.sql.errors import ConnectionFailed, ConnectionLost, DatabaseError
+from heaven_contrib.sql.errors import ConnectionFailed, ConnectionLost
 from heaven_contrib.sql.urls import MEMORY, Settings
-
-try:
-    import aiosqlite
-except ImportError as error:
-    raise missing_extra("sqlite:// URLs", "sqlite") from error
 
 T = TypeVar("T")
 
@@ -29,8 +24,8 @@ BATCH_ROWS: Final = 500
 BATCH_BYTES: Final = 64 * 1024
 """What `stream` gives at once: so many rows, or fewer when their text and bytes come to so much."""
 
-STEPS: Final = 10_000
-"""Instructions of SQLite's machine after which a statement asks whether it is still wanted; 0.1 ms or so."""
+GOODBYE: Final = 1.0
+"""Seconds that closing may take."""
 
 PATIENCE: Final = 0.25
 """Seconds that a cancelled statement has to end; one that waits for another writer does not hear of it earlier."""
@@ -45,21 +40,20 @@ class SQLiteConnection(Connection):
     as it begins (BEGIN IMMEDIATE): it waits there, by `busy_timeout`, and not in the middle, where SQLite refuses.
     """
 
-    __slots__ = ("_between", "_driver", "_unwanted")
+    __slots__ = ("_between", "_driver")
 
     def __init__(self, raw: Any, driver: SQLiteDriver) -> None:
         super().__init__(raw)
         self._driver = driver
         self._between = True
-        self._unwanted = False
 
     @property
     def usable(self) -> bool:
-        return self._between
+        return self._between and bool(self.raw.open)
 
     @property
     def in_transaction(self) -> bool:
-        return self.raw._connection is not None and self.raw.in_transaction
+        return bool(self.raw.open and self.raw.in_transaction)
 
     async def query(self, sql: str, values: Sequence[Any] = ()) -> Result:
         return await self._run(_query, sql, bound(values))
@@ -74,95 +68,64 @@ class SQLiteConnection(Connection):
             more = True
             while more:
                 rows, more = await self._run(_batch, cursor)
-                yield Result(columns, rows, len(rows))
+                yield Result(columns, rows, len(rows)) if columns else _change(cursor, sql)
         finally:
-            if self._between:
+            if self.usable:
                 await self._run(_close, cursor)
 
-    async def begin(self, isolation: Isolation | None = None, *, read_only: bool = False) -> None:
+    async def begin(self, isolation: Isolation | None = None, *, read_only: bool = False) -> None:  # noqa: ARG002
         await self._run(_begin, read_only)
 
     async def commit(self) -> None:
-        await self._run(_end, "COMMIT")
+        await self._run(_commit)
 
     async def rollback(self) -> None:
-        await self._run(_end, "ROLLBACK")
+        await self._run(_rollback)
 
     async def check(self) -> None:
         await self.query("SELECT 1")
 
     async def reset(self) -> None:
+        await self._run(_rollback)
         if self._driver.shared:
-            await self._run(_rolled_back)
+            await self._run(furnish)
         else:
-            self.raw._connection = await self._run(self._driver.reopened)
-            await self._run(self.watch)
+            await self.raw.replace(self._driver.reopened)
         self.tainted = False
-
-    def watch(self, raw: sqlite3.Connection) -> None:
-        """Have a statement ask whether it is still wanted: `interrupt` alone is lost on one that only begins."""
-        raw.set_progress_handler(lambda: self._unwanted, STEPS)
 
     async def close(self) -> None:
         try:
-            if self._between:
+            if self.usable:
                 with suppress(TimeoutError, sqlite3.Error, ValueError):
-                    async with asyncio.timeout(1.0):
+                    async with asyncio.timeout(GOODBYE):
                         await self.raw.close()
         finally:
             self.abandon()
 
     def abandon(self) -> None:
         self._between = False
-        raw = self.raw
-        if raw._connection is not None:
-            self._unwanted = True
-            raw._connection.interrupt()
-            raw.stop()
-            raw._thread.join(PATIENCE / 10)
+        self.raw.hang_up()
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function with the connection of sqlite3, on its thread: one hop for all that a statement takes."""
-        raw = self.raw
+        """Call a function on the connection's thread, and say what went wrong in our words."""
         self._between = False
         try:
-            result: T = await raw._execute(function, raw._connection, *arguments)
+            result: T = await self.raw.run(function, *arguments)
         except asyncio.CancelledError:
-            await self._interrupted()
+            self._between = await self.raw.call_off(None if self._driver.shared else PATIENCE)
+            if not self._between:
+                self.abandon()
             raise
         except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
-            if raw._connection is None:
+            if not self.raw.open:
                 raise ConnectionLost("The connection to the database is closed.") from error
             failure = refusal(error)
-            if isinstance(failure, ConnectionLost):
+            self._between = not isinstance(failure, ConnectionLost)
+            if not self._between:
                 self.abandon()
-            else:
-                self._between = True
             raise failure from error
         self._between = True
         return result
-
-    async def _interrupted(self) -> None:
-        """Wait for the end of a statement that nobody wants any more; what is in memory can't be left behind."""
-        raw = self.raw
-        ended = asyncio.ensure_future(raw._execute(_nothing))
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + PATIENCE
-        self._unwanted = True
-        while not ended.done() and (self._driver.shared or loop.time() < deadline):
-            raw._connection.interrupt()
-            with suppress(asyncio.CancelledError):  # the first one is on its way already
-                await asyncio.wait((ended,), timeout=0.01)
-        if ended.done():
-            self._unwanted = False
-            self._between = True
-        else:
-            ended.cancel()
-            self.abandon()
-
-
-def _nothing() -> None:
-    pass
 
 
 def _columns(cursor: sqlite3.Cursor) -> tuple[str, ...]:
@@ -172,10 +135,15 @@ def _columns(cursor: sqlite3.Cursor) -> tuple[str, ...]:
 def _query(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> Result:
     cursor = connection.execute(sql, values)
     if cursor.description is None:
-        affected = max(cursor.rowcount, 0)
-        return Result(affected=affected, last_id=cursor.lastrowid if affected and _INSERTS.match(sql) else None)
+        return _change(cursor, sql)
     rows = cursor.fetchall()
     return Result(_columns(cursor), rows, len(rows))
+
+
+def _change(cursor: sqlite3.Cursor, sql: str) -> Result:
+    """What a statement has changed; the last id is that of the last INSERT, however long ago it was."""
+    affected = max(cursor.rowcount, 0)
+    return Result(affected=affected, last_id=cursor.lastrowid if affected and _INSERTS.match(sql) else None)
 
 
 def _query_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[Any]]) -> Result:
@@ -214,19 +182,19 @@ def _begin(connection: sqlite3.Connection, read_only: bool) -> None:
     connection.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def _end(connection: sqlite3.Connection, how: str) -> None:
-    connection.execute(how)
+def _commit(connection: sqlite3.Connection) -> None:
+    connection.execute("COMMIT")
     connection.execute("PRAGMA query_only = OFF")
 
 
-def _rolled_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
+def _rollback(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:  # a full disk, or an interruption, may have ended it
         connection.execute("ROLLBACK")
-    _furnish(connection)
+    connection.execute("PRAGMA query_only = OFF")
 
 
-def _furnish(connection: sqlite3.Connection) -> None:
-    """What holds in every session; `synchronous` stays FULL, so that what is committed is on the disk."""
+def furnish(connection: sqlite3.Connection) -> None:
+    """Set what holds in every session; `synchronous` stays FULL, so that what is committed is on the disk."""
     for pragma in ("foreign_keys = ON", "query_only = OFF", "trusted_schema = OFF"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -244,16 +212,18 @@ class SQLiteDriver(Driver):
         self.shared: bool = settings.path == MEMORY
 
     async def connect(self) -> Connection:
-        opened = aiosqlite.Connection(self.opened, 64)
-        opened._thread.name = f"sqlite {self._path}"
+        raw = RawConnection(self.opened, f"sqlite {self._path}")
         try:
-            connection = SQLiteConnection(await opened, self)
-            await opened._execute(connection.watch, opened._connection)
+            await raw
+            await raw.watch()
         except (sqlite3.Error, OSError) as error:
             failure = ConnectionFailed("The database can't be opened.")
             failure.add_note(f"{self._settings.safe_url}: {error}")
             raise failure from error
-        return connection
+        except asyncio.CancelledError:
+            raw.hang_up()
+            raise
+        return SQLiteConnection(raw, self)
 
     def opened(self) -> sqlite3.Connection:
         """A connection of sqlite3, on the thread that calls, with write-ahead logging: readers wait for nobody."""
@@ -262,7 +232,7 @@ class SQLiteDriver(Driver):
             raise FileNotFoundError(f"there is no folder {folder}")
         connection = sqlite3.connect(self._path, timeout=self._settings.busy_timeout, isolation_level=None)
         try:
-            _furnish(connection)
+            furnish(connection)
             self._log_ahead(connection)
         except BaseException:
             connection.close()

@@ -32,7 +32,7 @@ def bound(values: Sequence[Any]) -> Sequence[Storable]:
     return [value if type(value) in _AS_THEY_ARE else _encoded(value) for value in values]
 
 
-def _encoded(value: Any) -> Storable:
+def _encoded(value: object) -> Storable:
     encoder = _ENCODERS.get(type(value)) or encoder_of(value, _ENCODERS)
     return encoder(value)
 

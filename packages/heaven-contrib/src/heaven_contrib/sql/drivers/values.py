@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from heaven_contrib.sql.errors import StatementError
 
 T = TypeVar("T")
+Number = TypeVar("Number", float, Decimal)
 
 
-def encoder_of(value: Any, encoders: Mapping[type[Any], Callable[[Any], T]]) -> Callable[[Any], T]:
+def encoder_of(value: object, encoders: Mapping[type[Any], Callable[[Any], T]]) -> Callable[[Any], T]:
     """What encodes a value that is of none of the types by itself: an instance of a subclass, or nothing we know.
 
     Args:
@@ -32,7 +33,7 @@ def encoder_of(value: Any, encoders: Mapping[type[Any], Callable[[Any], T]]) -> 
     )
 
 
-def finite(value: float | Decimal) -> float | Decimal:
+def finite(value: Number) -> Number:
     """The number, unless it is one that columns can't hold.
 
     Raises:
