@@ -1,6 +1,6 @@
 # Two commands are all a newcomer needs: make demo, make test.
 .DEFAULT_GOAL := help
-.PHONY: demo test bench docs help clean
+.PHONY: demo test bench chaos docs help clean
 
 BIN := .venv/bin
 PORT ?= 8000
@@ -21,6 +21,10 @@ test: .venv/.ready ## run everything: tests on every Python, lint, types, lowest
 
 bench: .venv/.ready ## measure Heaven side by side with its peers
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox -s bench
+
+chaos: .venv/.ready ## break databases and Redis 25 times in each way, and print what became of it
+	@$(BIN)/python tools/servers.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox -s chaos
 
 docs: .venv/.ready ## build the documentation into site/ and check its links and snippets
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox -s docs

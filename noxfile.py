@@ -21,11 +21,11 @@ PACKAGES = [nox.param(name, id=name.removeprefix("heaven-")) for name in MODULES
 # What a package's tests need beside itself. The core's drive raw ASGI and real servers, never heaven-testing.
 COMPANIONS = {
     "heaven-core": ["servers"],
-    "heaven-contrib": ["heaven-testing"],
+    "heaven-contrib": ["heaven-testing", "servers", "plugins"],
     "heaven-testing": ["servers", "peers", "plugins"],
 }
-# Many of its tests wait for servers that start and stop, so two run at once.
-SIDE_BY_SIDE = {"heaven-core": [], "heaven-contrib": [], "heaven-testing": ["--numprocesses=2"]}
+# Many tests of these wait for servers that start and stop, so two run at once.
+SIDE_BY_SIDE = {name: [] if name == "heaven-core" else ["--numprocesses=2"] for name in MODULES}
 COVERAGE = {"heaven-core": 100, "heaven-contrib": 95, "heaven-testing": 100}
 
 # In CI a server that is missing is a failure, elsewhere its tests are skipped. The core's tests know no such option.
@@ -191,6 +191,13 @@ def examples(session: nox.Session) -> None:
     """Each example is started for real, on a free port, and used."""
     _sync(session, *MODULES, groups=("examples",))
     _pytest(session, *REQUIRED["heaven-testing"], "examples")
+
+
+@nox.session(python=NEWEST, default=False)
+def chaos(session: nox.Session) -> None:
+    """Every fault of a database and of Redis, again and again at random moments, and a table of what became of it."""
+    _sync_for_tests(session, "heaven-contrib")
+    session.run("python", "tools/chaos.py", *session.posargs)
 
 
 @nox.session(python=NEWEST, default=False)
