@@ -13,7 +13,7 @@ from redis.asyncio import Redis as Client
 
 from heaven import SHUTDOWN, STARTUP, App, Key
 from heaven_contrib.errors import missing_extra
-from heaven_contrib.redis.client import connection_of, following, make
+from heaven_contrib.redis.client import connection_of, drain, following, make
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.subscription import Subscriber
 from heaven_contrib.redis.urls import Settings, parse
@@ -27,8 +27,8 @@ T = TypeVar("T")
 Word = str | bytes | int | float
 """What Redis takes as a key or an argument."""
 
-CLOSING: Final = 5.0
-"""Seconds that closing all connections may take."""
+CLOSING: Final = 2.0
+"""Seconds that it may take to close all connections of a client."""
 UNBOUNDED: Final = 2**31
 
 _MEMORIES: Final[WeakValueDictionary[str, FakeServer]] = WeakValueDictionary()
@@ -124,10 +124,12 @@ class Redis:
             raise
 
     async def disconnect(self) -> None:
-        """Close all connections, within a few seconds; nothing more happens to what is not connected."""
-        clients = [client for client in (self._client, self._waiting) if client is not None]
+        """Let calls that are on their way end by their deadline, then close all connections."""
+        client, waiting = self._client, self._waiting
         self._client = self._waiting = self._memory = None
-        for client in clients:
+        if client is not None:
+            await drain(client, self.settings.deadline)
+        for client in filter(None, (client, waiting)):
             with suppress(TimeoutError, refusals.RedisError, OSError):
                 async with asyncio.timeout(CLOSING):
                     await client.aclose()

@@ -7,7 +7,7 @@ import os
 import select
 import socket
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -136,6 +136,14 @@ class TLSNodeConnection(_ClusterConnection, SSLConnection):
     """A connection over TLS to a node of a cluster."""
 
 
+class Slots(asyncio.Semaphore):
+    """As many turns as there may be connections; served in order."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size: int = size
+
+
 class Pool(ConnectionPool):
     """Bounded; who comes first is served first, and a waiter that is cancelled takes nobody's turn with it.
 
@@ -145,14 +153,14 @@ class Pool(ConnectionPool):
     def __init__(self, *, deadline: float | None, size: int, **options: Any) -> None:
         super().__init__(max_connections=size, **options)
         self.deadline: float | None = deadline
-        self._slots = asyncio.Semaphore(size)
+        self.slots: Slots = Slots(size)
 
     async def get_connection(self, command_name: object = None, *keys: Any, **options: Any) -> AbstractConnection:
-        await self._slots.acquire()
+        await self.slots.acquire()
         try:
             connection = self.get_available_connection()
         except BaseException:
-            self._slots.release()
+            self.slots.release()
             raise
         try:
             await self.ensure_connection(connection)
@@ -165,7 +173,7 @@ class Pool(ConnectionPool):
         try:
             await super().release(connection)
         finally:
-            self._slots.release()
+            self.slots.release()
 
 
 class MasterPool(SentinelConnectionPool, Pool):
@@ -235,7 +243,7 @@ class ClusterClient(RedisCluster):
     ) -> None:
         super().__init__(max_connections=size, **options)
         self.deadline: float | None = deadline
-        self.slots: asyncio.Semaphore = asyncio.Semaphore(size)
+        self.slots: Slots = Slots(size)
         self.connection_kwargs["connection_class"] = connection_class
         for node in self.startup_nodes:
             node.connection_class = connection_class
@@ -287,6 +295,20 @@ def make(
         kind = TLSServerConnection if settings.tls else ServerConnection
         pool = Pool(connection_class=kind, host=host, port=port, **bounds, **options, **_tls(settings))
     return Client.from_pool(pool)
+
+
+async def drain(client: PlainClient, seconds: float) -> None:
+    """Wait for the calls that are on their way, and let no other begin.
+
+    Args:
+        client: what `make` has made.
+        seconds: how long to wait for them.
+    """
+    slots: Slots = getattr(client, "connection_pool", client).slots
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            for _ in range(slots.size):
+                await slots.acquire()
 
 
 async def connection_of(client: PlainClient) -> AbstractConnection:
@@ -349,10 +371,22 @@ def _cluster(settings: Settings, bounds: Mapping[str, Any], options: dict[str, A
     return ClusterClient(startup_nodes=nodes, connection_class=kind, **bounds, **options, **tls)
 
 
+class _Unblocking(AbstractConnection):
+    """In memory a command that blocks is a task, which would outlive its connection."""
+
+    async def disconnect(self, *args: Any, **options: Any) -> None:
+        plug: Any = getattr(self, "_sock", None)
+        await super().disconnect(*args, **options)
+        if plug is not None and plug._blocked:  # noqa: SLF001
+            with plug._server.lock:  # noqa: SLF001
+                plug._unblock_reason = b"timeout"  # noqa: SLF001
+                plug._db.wake_all()  # noqa: SLF001
+
+
 def _memory_connection() -> type[Connection]:
     from fakeredis.aioredis import FakeAsyncRedisConnection
 
-    return type("MemoryConnection", (_Followed, FakeAsyncRedisConnection), {})
+    return type("MemoryConnection", (_Unblocking, _Followed, FakeAsyncRedisConnection), {})
 
 
 def _readable(plug: socket.socket) -> bool:
