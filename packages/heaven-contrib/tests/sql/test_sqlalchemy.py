@@ -202,7 +202,7 @@ async def test_a_database_that_never_comes_fails_the_start_without_its_password(
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         alchemy = SQLAlchemy(f"mysql://shop:canary@127.0.0.1:{nobody.getsockname()[1]}/shop?start_timeout=0.5")
-        with pytest.raises(ConnectionFailed, match=r"did not answer in 0\.5 s: .*Can't connect") as failed:
+        with pytest.raises(ConnectionFailed, match="The database can't be reached") as failed:
             async with asyncio.timeout(10):
                 await alchemy.connect()
     assert "canary" not in f"{failed.value} {failed.value.__cause__} {alchemy!r} {alchemy.begin!r}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from heaven.errors import RegistrationError
 from heaven_contrib.errors import missing_extra
 from heaven_contrib.sql.errors import ConnectionFailed
 from heaven_contrib.sql.urls import MEMORY, Settings, parse
+from heaven_contrib.starting import until_it_answers
 
 try:
     from sqlalchemy import event, text
@@ -29,6 +29,9 @@ SQLALCHEMY: Final[Key[SQLAlchemy]] = Key("sqlalchemy")
 
 START_TIMEOUT: Final = 30.0
 """Seconds that the database has to come up, where the URL is SQLAlchemy's own and can't say so."""
+
+ASK_TIMEOUT: Final = 5.0
+"""Seconds that it has for one sign of life meanwhile."""
 
 _UNIFORM: Final = "SET time_zone = '+00:00', sql_mode = CONCAT_WS(',', @@sql_mode, 'STRICT_ALL_TABLES')"
 
@@ -96,25 +99,17 @@ class SQLAlchemy:
             ConnectionFailed: it did not by the deadline, `start_timeout` in the URL (30 s).
         """
         try:
-            await self._answers(asyncio.get_running_loop().time() + self._start_timeout)
+            await until_it_answers(self._ask, repr(self), self._start_timeout)
         except BaseException:
             await self.disconnect()
             raise
 
-    async def _answers(self, deadline: float) -> None:
-        loop, pause = asyncio.get_running_loop(), 0.1
-        while True:
-            try:
-                async with asyncio.timeout_at(max(deadline, loop.time() + 1)), self.engine.connect() as connection:
-                    await connection.execute(text("SELECT 1"))
-            except (OSError, SQLAlchemyError) as error:
-                pause = min(2 * pause, 2.0) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads workers, keeps no secret
-                if loop.time() + pause > deadline:
-                    told = getattr(error, "orig", None) or error
-                    raise ConnectionFailed(f"{self!r} did not answer in {self._start_timeout:g} s: {told}") from error
-                await asyncio.sleep(pause)
-            else:
-                return
+    async def _ask(self) -> None:
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT), self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (OSError, SQLAlchemyError) as error:
+            raise ConnectionFailed("The database can't be reached.") from error
 
     async def disconnect(self) -> None:
         """Close every connection; it can be connected again afterwards."""
@@ -135,11 +130,12 @@ class Begin:
     def __repr__(self) -> str:
         return f"<begin of {self._alchemy!r}>"
 
-    async def __call__(self, req: Request, res: Response, ctx: Context) -> None:  # noqa: ARG002 - a hook's shape
-        """Open the session."""
-        ctx.keep(SESSION, self._alchemy.session())
+    async def __call__(self, req: Request, res: Response, ctx: Context) -> None:  # noqa: ARG002 - a hook has them
+        """Open the session; a WebSocket gets none, since it would stay open as long as that does."""
+        if req.scope["type"] == "http":
+            ctx.keep(SESSION, self._alchemy.session())
 
-    async def after(self, req: Request, res: Response, ctx: Context) -> None:  # noqa: ARG002 - a hook's shape
+    async def after(self, req: Request, res: Response, ctx: Context) -> None:  # noqa: ARG002 - a hook has them
         """Commit or roll back, and close it."""
         session = ctx.unkeep(SESSION, None)
         if session is None:
