@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from heaven_contrib.redis.idempotency import Record
+from heaven_contrib.sql import TRANSACTION, Database, LostOutcome
+from idempotent_shop import ONE, Shop
+
+QUIET = {"tasks", "exceptions", "store"}  # a server that is started again opens files, and here the test does so
+
+
+async def until(condition, seconds=10):
+    """Ask until the answer is yes."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+class Gate:
+    """An order that waits until the test lets it go on."""
+
+    def __init__(self):
+        self.reached, self.open = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, req, res):
+        self.reached.set()
+        await self.open.wait()
+        return "ordered"
+
+
+# Side by side
+
+
+async def test_a_second_request_waits_for_the_first(redis_url):
+    """It gets the response as soon as that is there."""
+    gate = Gate()
+    shop = Shop(redis_url, answer=gate)
+    async with shop.client() as client, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(client.post("/orders", headers=ONE))
+        await gate.reached.wait()
+        second = tasks.create_task(client.post("/orders", headers=ONE))
+        await asyncio.sleep(0.05)
+        assert not second.done()
+        gate.open.set()
+    assert (first.result().content, 1) == (second.result().content, shop.orders)
+    assert "true" == second.result().headers["idempotency-replayed"]
+
+
+async def test_a_second_request_does_not_wait_for_ever(redis_url):
+    """After `wait` seconds it is a 409, to come again; another request with the key is refused at once."""
+    gate = Gate()
+    shop = Shop(redis_url, answer=gate, wait=0.05)
+    async with shop.client() as client, asyncio.TaskGroup() as tasks:
+        tasks.create_task(client.post("/orders", headers=ONE))
+        await gate.reached.wait()
+        second = await client.post("/orders", headers=ONE)
+        other = await client.post("/orders", content=b"other", headers=ONE)
+        gate.open.set()
+    assert (409, "1", 422, 1) == (second.status_code, second.headers["retry-after"], other.status_code, shop.orders)
+    assert "A request with this Idempotency-Key is being carried out." == second.json()["detail"]
+
+
+async def test_who_waits_takes_over_when_the_first_fails(redis_url):
+    """The key is free again, and the second request is a first one."""
+    gate = Gate()
+
+    async def failing_once(req, res):
+        await gate(req, res)
+        return 1 / 0 if shop.orders == 1 else "ordered"
+
+    shop = Shop(redis_url, answer=failing_once)
+    async with shop.client() as client, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(client.post("/orders", headers=ONE))
+        await gate.reached.wait()
+        second = tasks.create_task(client.post("/orders", headers=ONE))
+        gate.open.set()
+    assert (500, 200, 2) == (first.result().status_code, second.result().status_code, shop.orders)
+
+
+@pytest.mark.parametrize("hook", [True, False])
+async def test_100_at_once_are_carried_out_once(redis_url, redis, hook):
+    """Over two workers, the handler runs once and all get its response; without the hook it runs for each."""
+
+    async def takes_a_while(req, res):
+        await asyncio.sleep(0.01)
+        return "ordered"
+
+    shops = [Shop(redis_url, answer=takes_a_while, hook=hook, wait=20) for _ in range(2)]
+    async with shops[0].client(timeout=30) as one, shops[1].client(timeout=30) as two:
+        responses = await asyncio.gather(*(each.post("/orders", headers=ONE) for each in (one, two) * 50))
+    assert [(200, "ordered")] * 100 == [(response.status_code, response.text) for response in responses]
+    assert (1 if hook else 100) == sum(shop.orders for shop in shops)
+
+
+async def test_a_request_that_is_left_lets_go_of_its_own_claim(redis_url, redis):
+    """Who leaves while waiting leaves the claim of the first alone; when the first is left, the key is free."""
+    gate = Gate()
+    shop = Shop(redis_url, answer=gate, route={"cancel_on_disconnect": True})
+
+    async def keys(count):
+        return len(await redis.client.keys("*")) == count
+
+    async with shop.client() as client:
+        first = asyncio.create_task(client.post("/orders", headers=ONE))
+        await gate.reached.wait()
+        second = asyncio.create_task(client.post("/orders", headers=ONE))
+        await asyncio.sleep(0.05)
+        for each, left in ((second, 1), (first, 0)):
+            each.cancel()
+            await asyncio.wait((each,))
+            await until(lambda left=left: keys(left))
+        gate.open.set()
+        await client.settled()
+        assert (200, 2) == ((await client.post("/orders", headers=ONE)).status_code, shop.orders)
+
+
+# The claim
+
+
+async def test_a_claim_is_held_for_as_long_as_the_handler_runs(redis_url):
+    """A handler that takes longer than the lease is not overtaken; one that does not renew is."""
+    for renewed in (True, False):
+        gate = Gate()
+        shop = Shop(redis_url, answer=gate, lease=0.3, wait=1.0)
+        if not renewed:
+            shop.idempotency._renew = lambda work: asyncio.sleep(0)
+        async with shop.client() as client, asyncio.TaskGroup() as tasks:
+            first = tasks.create_task(client.post("/orders", headers=ONE))
+            await gate.reached.wait()
+            second = tasks.create_task(client.post("/orders", headers=ONE))
+
+            async def overtaken_or_refused(shop=shop, second=second):
+                return shop.orders == 2 or second.done()
+
+            await until(overtaken_or_refused)
+            assert (1 if renewed else 2) == shop.orders
+            gate.open.set()
+        assert (200, 409 if renewed else 200) == (first.result().status_code, second.result().status_code)
+        async with shop.client():
+            await shop.redis.client.flushdb()
+
+
+async def test_a_claim_that_is_lost_is_logged(redis_url, redis, caplog):
+    """Where Redis loses it meanwhile, the response is sent, is not stored over another's, and the log says so."""
+    gate = Gate()
+    shop = Shop(redis_url, answer=gate, lease=0.1)
+    async with shop.client() as client, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(client.post("/orders", headers=ONE))
+        await gate.reached.wait()
+        (key,) = await redis.client.keys("*")
+        await redis.client.set(key, b"another's")
+
+        async def logged():
+            return "was lost; another request with its key may be carried out" in caplog.text
+
+        await until(logged)
+        gate.open.set()
+    assert (200, b"another's") == (first.result().status_code, await redis.client.get(key))
+    assert f"POST '/orders': the claim of {key.decode()} was lost, so it may be carried out twice" in caplog.text
+
+
+WORKER = """
+import asyncio, sys
+sys.path.insert(0, sys.argv[2])
+from idempotent_shop import ONE, Shop
+
+async def order(req, res):
+    print("ordering", flush=True)
+    await asyncio.sleep(60)
+
+async def main():
+    async with Shop(sys.argv[1], answer=order, lease=0.5).client(timeout=None) as client:
+        await client.post("/orders", headers=ONE)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("killed", [True, False])
+async def test_a_worker_that_is_killed_does_not_keep_the_key(redis_server, killed):
+    """Its claim ends with the lease; that of a worker that lives does not."""
+    redis_server.flush()
+    shop = Shop(redis_server.url, wait=0.0)
+    here = str(Path(__file__).parent.parent)
+    with subprocess.Popen([sys.executable, "-c", WORKER, redis_server.url, here], stdout=subprocess.PIPE) as worker:
+        try:
+            assert b"ordering\n" == await asyncio.to_thread(worker.stdout.readline)
+            async with shop.client() as client:
+                assert 409 == (await client.post("/orders", headers=ONE)).status_code
+                if killed:
+                    worker.kill()
+                loop = asyncio.get_running_loop()
+                end = loop.time() + (10 if killed else 1.5)
+                while (response := await client.post("/orders", headers=ONE)).status_code == 409 and loop.time() < end:
+                    await asyncio.sleep(0.02)
+        finally:
+            worker.kill()
+    assert (201 if killed else 409, int(killed)) == (response.status_code, shop.orders)
+
+
+# Redis down
+
+
+@pytest.mark.parametrize(("fault", "hook"), [("kill", True), ("freeze", True), ("freeze", False)])
+async def test_without_redis_nothing_is_carried_out(redis_server, fault, hook):
+    """A request with a key is a 503 by the deadline, and one without is served; without the hook both are."""
+    redis_server.flush()
+    shop = Shop(f"{redis_server.url}?deadline=0.3", hook=hook)
+    async with shop.client(leaks=QUIET) as client:
+        getattr(redis_server, fault)()
+        async with asyncio.timeout(3):
+            response = await client.post("/orders", headers=ONE)
+            other = await client.post("/orders")
+        redis_server.heal()
+    assert (503 if hook else 201, 201) == (response.status_code, other.status_code)
+    assert (1 if hook else 2) == shop.orders
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+async def test_what_was_carried_out_is_answered_although_it_can_not_be_stored(redis_server, caplog, fault):
+    """The response is sent, since its order is kept, and the log says that a repeat may come to another one."""
+    redis_server.flush()
+    gate = Gate()
+    shop = Shop(f"{redis_server.url}?deadline=0.3", answer=gate, lease=0.3)
+    async with shop.client(leaks=QUIET) as client, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(client.post("/orders", headers=ONE))
+        await gate.reached.wait()
+        getattr(redis_server, fault)()
+
+        async def logged():
+            return "could not be renewed" in caplog.text
+
+        await until(logged)
+        gate.open.set()
+        assert (200, "ordered") == ((await first).status_code, first.result().text)
+        redis_server.heal()
+    assert "POST '/orders': what it came to can't be stored under idempotency:" in caplog.text
+
+
+class Repeated:
+    """A script whose first answer is lost, so that it is sent again."""
+
+    def __init__(self, script, seen=lambda answer: answer):
+        self.script = script
+        self.seen = seen
+
+    async def run(self, **words):
+        await self.script.run(**words)
+        return self.seen(await self.script.run(**words))
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_an_answer_of_redis_that_is_lost_does_not_lock_the_request_out(redis_url, caplog, known):
+    """A claim that is sent again is found to be one's own, and a response stored twice is stored; by its token alone."""
+
+    def answered(answer):
+        stranger = msgspec.structs.replace(msgspec.msgpack.decode(answer, type=Record), token=b"another's")
+        return answer if known else msgspec.msgpack.encode(stranger)
+
+    shop = Shop(redis_url, wait=0.0)
+    hook = shop.idempotency
+    hook._claim, hook._store = Repeated(hook._claim, answered), Repeated(hook._store)
+    async with shop.client() as client:
+        first = await client.post("/orders", headers=ONE)
+    assert (201 if known else 409, "") == (first.status_code, caplog.text)
+
+
+# With transactions
+
+
+@pytest.mark.parametrize("order", ["outside", "inside"])
+async def test_what_is_stored_is_committed(redis_url, tmp_path, order):
+    """Registered before db.begin, the response is stored after the commit; the other way round is refused."""
+    shop = Shop(redis_url, hook=False)
+    database = Database(f"sqlite:///{tmp_path}/app.db")
+    shop.app.plugin(database)
+    for each in (shop.idempotency, database.begin) if order == "outside" else (database.begin, shop.idempotency):
+        shop.app.BEFORE("/sales", each)
+    seen = []
+
+    async def sell(req, res, ctx):
+        await ctx.peek(TRANSACTION).execute("INSERT INTO sales (item) VALUES ('mug')")
+
+    store = shop.idempotency._finish
+
+    async def finish(work, req, res):
+        seen.append(await database.fetch_value("SELECT COUNT(*) FROM sales"))
+        await store(work, req, res)
+
+    shop.idempotency._finish = finish
+    shop.app.POST("/sales", sell)
+    async with shop.client() as client:
+        await database.execute("CREATE TABLE sales (item TEXT)")
+        statuses = [(await client.post("/sales", headers=ONE)).status_code for _ in range(2)]
+        sold = await database.fetch_value("SELECT COUNT(*) FROM sales")
+    assert ([200, 200], [1], 1) if order == "outside" else ([500, 500], [], 0) == (statuses, seen, sold)
+
+
+async def test_a_commit_whose_outcome_is_not_known_is_not_tried_again(redis_url, tmp_path, monkeypatch):
+    """The 500 that says so is what repeats get."""
+    shop = Shop(redis_url, hook=False)
+    database = Database(f"sqlite:///{tmp_path}/app.db")
+    shop.app.plugin(database)
+    shop.app.BEFORE("/orders", shop.idempotency)
+    shop.app.BEFORE("/orders", database.begin)
+
+    async def lost(self, connection):
+        raise LostOutcome("The answer to COMMIT was lost.")
+
+    monkeypatch.setattr("heaven_contrib.sql.transaction.Transaction._commit", lost)
+    async with shop.client() as client:
+        responses = [await client.post("/orders", headers=ONE) for _ in range(2)]
+    assert ([500, 500], 1) == ([response.status_code for response in responses], shop.orders)
