@@ -1,0 +1,305 @@
+"""The faults of MySQL that cost writes or connections, each as a function of chance."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from random import Random
+
+from chaos_outcome import Outcome
+from heaven_contrib.sql import Database
+from heaven_contrib.sql.errors import ConnectionFailed, ConnectionLost, DatabaseError, LostOutcome, PoolTimeout
+from heaven_testing import MySQLServer, ToxicProxy
+
+PATIENCE = 5.0
+"""Seconds that coming back may take before it counts as failed."""
+
+DRIVERS = ("aiomysql", "asyncmy")
+
+Scenario = Callable[..., Awaitable[Outcome]]
+"""`scenario(chance, server, driver, **options)`; options of the URL, by which a control is worse than it should be."""
+
+_numbers = itertools.count(1)
+
+
+@asynccontextmanager
+async def connected(
+    server: MySQLServer, driver: str, proxy: ToxicProxy | None = None, **options: object
+) -> AsyncIterator[Database]:
+    """A database of its own with a table for ids, connected, with options in its URL; all of it is dropped again."""
+    name = f"chaos_{next(_numbers)}"
+    server.execute(f"CREATE DATABASE {name}; CREATE TABLE {name}.written (id VARCHAR(30), INDEX (id)) ENGINE=InnoDB")
+    given = {"driver": driver, "acquire_timeout": 3, "timeout": 3, "start_timeout": 10, "drain_timeout": 2} | options
+    query = "&".join(f"{option}={value}" for option, value in given.items())
+    database = Database(f"mysql://{server.user}@{server.host}:{(proxy or server).port}/{name}?{query}")
+    await database.connect()
+    try:
+        yield database
+    finally:
+        await database.disconnect()
+        server.execute(f"DROP DATABASE {name}")
+
+
+async def write(db: Database, name: str) -> None:
+    """Write an id down: acknowledged when it returns."""
+    await db.execute("INSERT INTO written VALUES (:name)", {"name": name})
+
+
+async def write_in_transaction(db: Database, name: str) -> None:
+    """The same with a COMMIT of its own."""
+    async with db.transaction() as tx:
+        await tx.execute("INSERT INTO written VALUES (:name)", {"name": name})
+
+
+async def works_again(db: Database) -> tuple[bool, float]:
+    """Whether a write is acknowledged before patience ends, and after how many seconds."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while loop.time() - began < PATIENCE:
+        with suppress(DatabaseError):
+            await write(db, "alive")
+            return True, loop.time() - began
+        await asyncio.sleep(0.005)
+    return False, PATIENCE
+
+
+async def found(db: Database, server: MySQLServer) -> list[str]:
+    """The ids that are there, by the server's own client."""
+    return [row[0] for row in server.execute(f"SELECT id FROM {db.settings.database}.written")]
+
+
+class Load:
+    """Eight users who write ids, one after the other, and note what became of each."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.acknowledged: list[str] = []
+        self.refused: list[str] = []
+        self._users: list[asyncio.Task[None]] = []
+        self._over = asyncio.Event()
+
+    async def __aenter__(self) -> Load:
+        self._users = [asyncio.create_task(self._use(user)) for user in range(8)]
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._over.set()
+        _, stuck = await asyncio.wait(self._users, timeout=PATIENCE)
+        for user in stuck:
+            user.cancel()
+
+    async def _use(self, user: int) -> None:
+        for number in itertools.count():
+            name = f"{user}:{number}"
+            try:
+                await (write if number % 2 else write_in_transaction)(self.db, name)
+                self.acknowledged.append(name)
+            except LostOutcome:
+                pass  # it may be there or not, once
+            except DatabaseError:
+                self.refused.append(name)
+                await asyncio.sleep(0.005)
+            if self._over.is_set():
+                return
+
+    def wrong(self, there: list[str]) -> int:
+        """How many ids were acknowledged and are gone, refused and are there, or there more than once."""
+        ours = [name for name in there if name != "alive"]
+        gone, against = set(self.acknowledged) - set(ours), set(self.refused) & set(ours)
+        return len(gone) + len(against) + len(ours) - len(set(ours))
+
+
+async def _under_load(db: Database, server: MySQLServer, fault: Callable[[], Awaitable[object]]) -> Outcome:
+    async with Load(db) as load:
+        await fault()
+        recovered, seconds = await works_again(db)
+    wrong = load.wrong(await found(db, server))
+    return Outcome(recovered and bool(load.acknowledged), lost=wrong, recovery_seconds=seconds)
+
+
+async def killed(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
+    """kill -9 under load: every id that was acknowledged is there, each once, and none that was refused."""
+
+    async def fault() -> None:
+        await asyncio.sleep(chance.uniform(0.02, 0.3))
+        await asyncio.to_thread(server.kill)
+        await asyncio.sleep(chance.uniform(0, 0.1))
+        await asyncio.to_thread(server.restart)
+
+    async with connected(server, driver, **options) as db:
+        return await _under_load(db, server, fault)
+
+
+async def restarted(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
+    """A restart in order under load: the same holds."""
+
+    async def fault() -> None:
+        await asyncio.sleep(chance.uniform(0.02, 0.3))
+        await asyncio.to_thread(server.restart)
+
+    async with connected(server, driver, **options) as db:
+        return await _under_load(db, server, fault)
+
+
+async def broken_off(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
+    """All connections are cut or reset again and again under load: the same holds."""
+
+    async def fault() -> None:
+        for _ in range(5):
+            await asyncio.sleep(chance.uniform(0.005, 0.05))
+            chance.choice((proxy.cut, proxy.reset))()
+
+    with ToxicProxy(server.url, seed=chance.randrange(2**30)) as proxy:
+        proxy.delay(0.0005, 0.001)
+        async with connected(server, driver, proxy, **options) as db:
+            return await _under_load(db, server, fault)
+
+
+async def commit_unanswered(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
+    """The answer to COMMIT or to a single INSERT is lost: it is told, and nothing is sent twice."""
+    told = 0
+    with ToxicProxy(server.url) as proxy:
+
+        def lose_the_answer() -> None:
+            proxy.swallow_replies()
+            asyncio.get_running_loop().call_later(chance.uniform(0.05, 0.2), cut)
+
+        def cut() -> None:
+            proxy.heal()
+            proxy.cut()
+
+        async with connected(server, driver, proxy, **options) as db:
+            await works_again(db)
+            try:
+                if chance.random() < 0.5:
+                    async with db.transaction() as tx:
+                        await tx.execute("INSERT INTO written VALUES ('once')")
+                        lose_the_answer()
+                else:
+                    lose_the_answer()
+                    await write(db, "once")
+            except LostOutcome:
+                told = 1
+            recovered, seconds = await works_again(db)
+            times = (await found(db, server)).count("once")
+    return Outcome(recovered and told == 1, lost=abs(times - 1), recovery_seconds=seconds)
+
+
+async def cut_before_commit(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
+    """A connection that breaks inside of a transaction, at any moment before COMMIT, leaves nothing behind."""
+    refused = 0
+    with ToxicProxy(server.url) as proxy:
+        async with connected(server, driver, proxy, **options) as db:
+            rounds = chance.randint(1, 5)
+            for _ in range(rounds):
+                with suppress(ConnectionLost):
+                    async with db.transaction() as tx:
+                        await tx.execute("INSERT INTO written VALUES ('never')")
+                        proxy.cut()
+                        await asyncio.sleep(chance.choice((0, 0.01)))
+                        await tx.execute("INSERT INTO written VALUES ('never')")
+                    refused -= 1
+                refused += 1
+            recovered, seconds = await works_again(db)
+            there = (await found(db, server)).count("never")
+    return Outcome(recovered and refused == rounds, lost=there, recovery_seconds=seconds)
+
+
+async def idle_when_restarted(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
+    """The server is restarted while connections are idle: no call fails."""
+    async with connected(server, driver, pool_size=20, **options) as db:
+        count = await _used_at_once(db, chance.randint(2, 20))
+        await asyncio.to_thread(server.restart)
+        return await _all_answered(db, count)
+
+
+async def idle_when_killed(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
+    """KILL of every connection while it is idle: no call fails."""
+    async with connected(server, driver, pool_size=20, **options) as db:
+        count = await _used_at_once(db, chance.randint(2, 20))
+        await asyncio.to_thread(kill_connections, server)
+        return await _all_answered(db, count)
+
+
+def kill_connections(server: MySQLServer) -> None:
+    """KILL what is connected to a database of chaos, and wait until it is gone."""
+    connections = "SELECT id FROM information_schema.processlist WHERE db LIKE 'chaos%'"
+    deadline = time.monotonic() + PATIENCE
+    while (rows := server.execute(connections)) and time.monotonic() < deadline:
+        with suppress(RuntimeError):  # one that is gone already
+            server.execute(";".join(f"KILL {row[0]}" for row in rows))
+
+
+async def _used_at_once(db: Database, count: int) -> int:
+    async def use() -> None:
+        async with db.transaction() as tx:
+            await tx.fetch_value("SELECT 1")
+            await everybody.wait()
+
+    everybody = asyncio.Barrier(count)
+    await asyncio.gather(*(use() for _ in range(count)))
+    return count
+
+
+async def _all_answered(db: Database, count: int) -> Outcome:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    answers = await asyncio.gather(*(write(db, f"{number}") for number in range(count)), return_exceptions=True)
+    errors = sum(isinstance(answer, BaseException) for answer in answers)
+    return Outcome(not errors, lost=errors, recovery_seconds=loop.time() - began)
+
+
+async def frozen(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
+    """The server stands still (SIGSTOP): every call is an error by its deadline, and the pool is whole afterwards."""
+    limits = {"timeout": 0.4, "acquire_timeout": 0.4, "pool_size": 3} | options
+    async with connected(server, driver, **limits) as db:
+        loop = asyncio.get_running_loop()
+        async with Load(db) as load:
+            await asyncio.sleep(chance.uniform(0.01, 0.05))
+            server.freeze()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                calls = (db.fetch_value("SELECT 1") for _ in range(chance.randint(3, 20)))
+                answers = await asyncio.gather(*calls, return_exceptions=True)
+        except TimeoutError:
+            answers = [None]
+        late = loop.time() - began > 2 * 0.4 + 0.5
+        server.thaw()
+        recovered, seconds = await works_again(db)
+        await _used_at_once(db, 3)
+        # What was sent and never answered is told as unknown; refused is only what was not sent.
+        wrong = load.wrong(await found(db, server))
+    told = all(isinstance(answer, DatabaseError) for answer in answers)
+    return Outcome(recovered and told and not late, lost=wrong, recovery_seconds=seconds)
+
+
+async def late(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
+    """The application starts while the server is down: it waits for it."""
+    server.execute("CREATE DATABASE IF NOT EXISTS chaos_late; CREATE TABLE IF NOT EXISTS chaos_late.written (id TEXT)")
+    server.stop()
+    query = "&".join(
+        f"{option}={value}" for option, value in ({"driver": driver, "start_timeout": 10} | options).items()
+    )
+    database = Database(f"mysql://{server.user}@{server.host}:{server.port}/chaos_late?{query}")
+    loop = asyncio.get_running_loop()
+
+    async def come_back() -> float:
+        await asyncio.sleep(chance.uniform(0, 0.5))
+        await asyncio.to_thread(server.restart)
+        return loop.time()
+
+    coming = asyncio.create_task(come_back())
+    try:
+        await database.connect()
+        connected_at = loop.time()
+        recovered, _ = await works_again(database)
+    except (ConnectionFailed, PoolTimeout):
+        recovered, connected_at = False, loop.time()
+    finally:
+        back_at = await coming
+        await database.disconnect()
+    return Outcome(recovered, recovery_seconds=max(0.0, connected_at - back_at))
