@@ -5,10 +5,13 @@ import contextlib
 import socket
 import sqlite3
 import uuid
+from datetime import datetime
+from decimal import Decimal
 
 import pytest
 import sqlalchemy
 from sqlalchemy import text
+from sqlalchemy.dialects.mysql import BIT, DATETIME
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from heaven import App
@@ -176,15 +179,84 @@ async def test_a_commit_that_fails_is_no_success(tmp_path, variant, status) -> N
     assert status == response.status_code
 
 
-async def test_mysql_is_strict_and_speaks_utc(mysql_server) -> None:
+@pytest.mark.parametrize("driver", ["aiomysql", "asyncmy"])
+async def test_mysql_is_strict_and_speaks_utc(mysql_server, driver) -> None:
     """As with `Database`: a value that is too long is an error, and the session's time is UTC."""
-    alchemy = SQLAlchemy(mysql_server.url)
+    alchemy = SQLAlchemy(f"{mysql_server.url}?driver={driver}")
     async with alchemy.session() as session:
         await session.execute(text("CREATE TEMPORARY TABLE short (x VARCHAR(3))"))
         with pytest.raises(sqlalchemy.exc.DataError):
             await session.execute(text("INSERT INTO short VALUES ('four')"))
         assert 0 == await session.scalar(text("SELECT timestampdiff(MINUTE, utc_timestamp(), now())"))
     await alchemy.disconnect()
+
+
+@pytest.mark.parametrize("driver", ["aiomysql", "asyncmy"])
+async def test_values_are_those_of_sqlalchemy(mysql_server, driver) -> None:
+    """A DATETIME has no time zone, as everywhere in SQLAlchemy, and its own types find what they decode."""
+    alchemy = SQLAlchemy(f"{mysql_server.url}?driver={driver}")
+    metadata = sqlalchemy.MetaData()
+    values = {
+        "at": datetime.fromisoformat("2026-02-03 04:05:06"),
+        "bits": 5,
+        "price": Decimal("1.50"),
+        "more": {"a": [1]},
+    }
+    types = [DATETIME, BIT(9), sqlalchemy.Numeric(5, 2), sqlalchemy.JSON]
+    columns = [sqlalchemy.Column(name, kind) for name, kind in zip(values, types, strict=True)]
+    table = sqlalchemy.Table("kinds", metadata, *columns, prefixes=["TEMPORARY"])
+    async with alchemy.engine.connect() as connection:
+        await connection.run_sync(metadata.create_all, checkfirst=False)
+        await connection.execute(table.insert().values(values))
+        (row,) = await connection.execute(table.select())
+    await alchemy.disconnect()
+    assert values == row._asdict()
+
+
+async def test_credentials_are_asked_for_with_each_connection(mysql_server) -> None:
+    """So that a password can change while the application runs."""
+    asked = []
+
+    async def credentials():
+        asked.append("asked")
+        return mysql_server.user, mysql_server.password
+
+    url = f"mysql://nobody:wrong@127.0.0.1:{mysql_server.port}/{mysql_server.database}"
+    alchemy = SQLAlchemy(url, credentials=credentials)
+    for _ in range(2):
+        await alchemy.connect()
+        await alchemy.disconnect()
+    assert 2 == len(asked)
+
+
+# A server's greeting: version, thread, salt, capabilities without TLS (0x0800 of 0xffff), charset, status, more salt.
+GREETING = (
+    b"\x0a8.0.0\0" + bytes(4) + b"saltsalt\0" + b"\xff\xf7\x21\x02\0\x08\0\x15" + bytes(10)
+    + b"saltsaltsalt\0mysql_native_password\0"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("driver", ["aiomysql", "asyncmy"])
+async def test_a_server_without_tls_hears_nothing_where_tls_is_asked_for(driver) -> None:
+    """With ssl=verify not even the user is named; the control, without it, gets user and password's proof."""
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def serve(reader, writer):
+        writer.write(len(GREETING).to_bytes(3, "little") + b"\0" + GREETING)
+        try:
+            await heard.put(await reader.read(1000))
+        except ConnectionError:
+            await heard.put(b"")
+        writer.close()
+
+    async with asyncio.timeout(20), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        place = (
+            f"mysql://canary:secret@127.0.0.1:{server.sockets[0].getsockname()[1]}/x?start_timeout=0&driver={driver}"
+        )
+        for url, expected in ((f"{place}&ssl=verify", False), (place, True)):
+            with pytest.raises(ConnectionFailed):
+                await SQLAlchemy(url).connect()
+            assert expected == (b"canary" in await heard.get())
 
 
 async def test_the_start_waits_for_the_database(mysql_server) -> None:

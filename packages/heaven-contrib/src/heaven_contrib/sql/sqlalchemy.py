@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
+from importlib import import_module
 from typing import Any, Final
 
 from heaven import SHUTDOWN, STARTUP, App, Context, Key, Request, Response
 from heaven.errors import RegistrationError
 from heaven_contrib.errors import missing_extra
+from heaven_contrib.sql.drivers.choosing import driver_for
+from heaven_contrib.sql.drivers.connection import Credentials
 from heaven_contrib.sql.errors import ConnectionFailed
 from heaven_contrib.sql.urls import MEMORY, Settings, parse
 from heaven_contrib.starting import until_it_answers
@@ -33,8 +35,6 @@ START_TIMEOUT: Final = 30.0
 ASK_TIMEOUT: Final = 5.0
 """Seconds that it has for one sign of life meanwhile."""
 
-_UNIFORM: Final = "SET time_zone = '+00:00', sql_mode = CONCAT_WS(',', @@sql_mode, 'STRICT_ALL_TABLES')"
-
 
 class SQLAlchemy:
     """A battery: SQLAlchemy's AsyncEngine and sessions, connected at startup and disposed of at shutdown.
@@ -42,6 +42,7 @@ class SQLAlchemy:
     Args:
         url: what `Database` takes, options included (`sqlite:///shop.db`, `mysql://user:pw@host/shop?pool_size=20`), or
             a URL of SQLAlchemy's own with an async driver in it (`postgresql+asyncpg://...`).
+        credentials: gives `(user, password)` for each new connection in place of those of a mysql:// URL.
         key: what it is kept under in the application's store.
         **options: passed on to `sqlalchemy.ext.asyncio.create_async_engine`, before what the URL says.
 
@@ -61,9 +62,16 @@ class SQLAlchemy:
         42
     """
 
-    def __init__(self, url: str, *, key: Key[SQLAlchemy] = SQLALCHEMY, **options: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        credentials: Credentials | None = None,
+        key: Key[SQLAlchemy] = SQLALCHEMY,
+        **options: Any,
+    ) -> None:
         settings = None if "+" in url.partition("://")[0] else parse(url)
-        self.engine: AsyncEngine = _engine(url, settings, options)
+        self.engine: AsyncEngine = _engine(url, settings, credentials, options)
         self.begin: Begin = Begin(self)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._start_timeout = settings.start_timeout if settings else START_TIMEOUT
@@ -108,7 +116,7 @@ class SQLAlchemy:
         try:
             async with asyncio.timeout(ASK_TIMEOUT), self.engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
-        except (OSError, SQLAlchemyError) as error:
+        except (OSError, SQLAlchemyError, ConnectionFailed) as error:
             raise ConnectionFailed("The database can't be reached.") from error
 
     async def disconnect(self) -> None:
@@ -151,8 +159,10 @@ class Begin:
                 raise
 
 
-def _engine(url: str, settings: Settings | None, options: dict[str, Any]) -> AsyncEngine:
-    target, defaults = (_own(url), {}) if settings is None else _translated(settings)
+def _engine(
+    url: str, settings: Settings | None, credentials: Credentials | None, options: dict[str, Any]
+) -> AsyncEngine:
+    target, defaults = (_own(url), {}) if settings is None else _translated(settings, credentials)
     try:
         engine = create_async_engine(target, **{"pool_pre_ping": True, **defaults, **options})
     except ModuleNotFoundError as error:
@@ -175,29 +185,32 @@ def _own(url: str) -> URL:
         ) from None
 
 
-def _translated(settings: Settings) -> tuple[URL, dict[str, Any]]:
+def _translated(settings: Settings, credentials: Credentials | None) -> tuple[URL, dict[str, Any]]:
     """SQLAlchemy's URL for one of ours, and the options that make its engine behave as ours do."""
     if settings.scheme == "sqlite":
         options: dict[str, Any] = {"connect_args": {"timeout": settings.busy_timeout}}
-        if settings.path == MEMORY:
-            return URL.create("sqlite+aiosqlite", database=settings.path), options
-        return URL.create("sqlite+aiosqlite", database=settings.path), options | _pooled(settings)
-    url = URL.create(
-        f"mysql+{settings.driver}",
-        settings.user or None,
-        settings.password.reveal() or None,
-        settings.host,
-        settings.port,
-        settings.database,
-    )
-    arguments: dict[str, Any] = {
-        "charset": settings.charset,
-        "connect_timeout": settings.acquire_timeout,
-        "init_command": _UNIFORM,
-    }
-    if settings.ssl == "verify":
-        arguments["ssl"] = ssl.create_default_context(cafile=settings.ssl_ca or None)
-    return url, {"connect_args": arguments} | _pooled(settings)
+        pooled = {} if settings.path == MEMORY else _pooled(settings)
+        return URL.create("sqlite+aiosqlite", database=settings.path), options | pooled
+    url = URL.create(f"mysql+{settings.driver}", host=settings.host, port=settings.port, database=settings.database)
+    driver = driver_for(settings, credentials)
+
+    async def connect() -> Any:
+        """Ours, whose handshake gives no password away; with what SQLAlchemy expects of transactions and values."""
+        async with asyncio.timeout(settings.acquire_timeout):
+            connection = await driver.connect()
+            raw = connection.raw
+            try:
+                await raw.autocommit(False)  # noqa: FBT003 - the driver's
+            except BaseException:
+                connection.abandon()
+                raise
+        if settings.driver == "aiomysql":
+            raw.decoders = import_module("pymysql.converters").decoders
+        else:
+            raw._decoders = import_module("asyncmy.converters").conversions  # noqa: SLF001 - has no other name
+        return raw
+
+    return url, {"async_creator": connect} | _pooled(settings)
 
 
 def _pooled(settings: Settings) -> dict[str, Any]:
