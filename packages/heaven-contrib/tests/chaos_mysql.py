@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from random import Random
+from typing import Self
 
 from chaos_outcome import Outcome
 from heaven_contrib.sql import Database
@@ -81,7 +82,7 @@ class Load:
         self._users: list[asyncio.Task[None]] = []
         self._over = asyncio.Event()
 
-    async def __aenter__(self) -> Load:
+    async def __aenter__(self) -> Self:
         self._users = [asyncio.create_task(self._use(user)) for user in range(8)]
         return self
 
@@ -303,3 +304,17 @@ async def late(chance: Random, server: MySQLServer, driver: str, **options: obje
         back_at = await coming
         await database.disconnect()
     return Outcome(recovered, recovery_seconds=max(0.0, connected_at - back_at))
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "kill -9 under load": killed,
+    "restarted under load": restarted,
+    "connections cut and reset under load": broken_off,
+    "answer to COMMIT or INSERT lost": commit_unanswered,
+    "connection cut inside of a transaction": cut_before_commit,
+    "restarted while connections are idle": idle_when_restarted,
+    "KILL of idle connections": idle_when_killed,
+    "frozen (SIGSTOP) under load": frozen,
+    "started after the application": late,
+}
+"""What `make chaos` repeats, of faults of the server and of connections."""

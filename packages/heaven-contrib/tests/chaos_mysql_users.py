@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from random import Random
 
-from chaos_mysql import PATIENCE, connected, works_again
+from chaos_mysql import PATIENCE, Scenario, connected, works_again
 from chaos_outcome import Outcome
 from heaven_contrib.sql import Database, Queries
 from heaven_contrib.sql.errors import DatabaseError, SerializationFailure
@@ -179,3 +179,12 @@ async def _locked(db: Database) -> int:
     except DatabaseError:
         return 1
     return 0
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "transfers cancelled": transfers,
+    "queries cancelled": replies,
+    "pool of 2 with 50 callers, half of them cancelled": starved,
+    "sessions left changed": sessions,
+}
+"""What `make chaos` repeats, of what users do to each other."""

@@ -31,20 +31,7 @@ from heaven_contrib.sql.transaction import Transaction
 
 COM_QUERY = 0x03
 
-SCENARIOS = (
-    killed,
-    restarted,
-    broken_off,
-    commit_unanswered,
-    cut_before_commit,
-    idle_when_restarted,
-    idle_when_killed,
-    frozen,
-    late,
-    replies,
-    starved,
-    sessions,
-)
+SCENARIOS = chaos_mysql.SCENARIOS | chaos_mysql_users.SCENARIOS
 
 
 def flawless(outcome) -> bool:
@@ -61,10 +48,10 @@ async def finds(scenario, server, *, repeats=8, driver="aiomysql", **options) ->
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-async def test_it_comes_through(scenario, driver, mysql_server):
+@pytest.mark.parametrize("fault", SCENARIOS)
+async def test_it_comes_through(fault, driver, mysql_server):
     """A fault at any moment loses nothing that was acknowledged, crosses no answers, and is over when its cause is."""
-    assert flawless(await scenario(random.Random(), mysql_server, driver))
+    assert flawless(await SCENARIOS[fault](random.Random(), mysql_server, driver))
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
