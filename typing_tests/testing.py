@@ -10,6 +10,7 @@ from heaven_testing import (
     Client,
     LiveServer,
     RedisServer,
+    SentinelServer,
     SyncClient,
     SyncWebSocketSession,
     ToxicProxy,
@@ -76,5 +77,7 @@ async def alone() -> None:
 def servers() -> None:
     with RedisServer() as redis, ToxicProxy(redis.url) as proxy:
         assert_type(proxy.url, str)
+        with SentinelServer(redis, service="shop") as sentinel:
+            assert_type(sentinel.url, str)
     with LiveServer("shop:app") as live:
         assert_type(live.url, str)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from heaven_testing.servers.mysql import MySQLServer
     from heaven_testing.servers.process import ServerProcess
     from heaven_testing.servers.redis import RedisServer
+    from heaven_testing.servers.sentinel import SentinelServer
     from heaven_testing.servers.toxic import ToxicProxy
     from heaven_testing.tracing import Trace, TraceStep
     from heaven_testing.units import Called, call, make_context, make_request, make_response
@@ -49,6 +50,7 @@ _LATER = {
     "RedisServer": "servers.redis",
     "Response": "clients.response",
     "Rule": "conformance.rules",
+    "SentinelServer": "servers.sentinel",
     "ServerDidNotStart": "errors",
     "ServerFailed": "errors",
     "ServerMissing": "errors",
@@ -95,6 +97,7 @@ __all__ = [
     "RedisServer",
     "Response",
     "Rule",
+    "SentinelServer",
     "ServerDidNotStart",
     "ServerFailed",
     "ServerMissing",
