@@ -179,6 +179,12 @@ class Pool(ConnectionPool):
 class MasterPool(SentinelConnectionPool, Pool):
     """The same, with connections to the master that Sentinels name."""
 
+    async def aclose(self) -> None:
+        try:
+            await super().aclose()
+        finally:
+            await self.sentinel_manager.aclose()
+
 
 class Pipeline(PlainPipeline):
     """redis-py's pipeline, with one deadline for all of it."""
