@@ -1,5 +1,56 @@
-"""Redis: one URL, and what applications share through it."""
+"""Redis behind one URL, and what the workers of an application share through it."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from heaven_contrib.errors import missing_extra
+
+try:
+    import redis as _redis  # noqa: F401 - only to say how to get it
+except ImportError:
+    raise missing_extra("heaven_contrib.redis", "redis") from None
+
+from heaven_contrib.redis.battery import REDIS, Redis, Script
+from heaven_contrib.redis.broadcast import BROADCAST, Broadcast, SlowSubscriber
+from heaven_contrib.redis.cache import CACHE, Cache
+from heaven_contrib.redis.errors import DecodeError, RedisError, RedisOutcomeUnknown, RedisUnavailable
+from heaven_contrib.redis.event_log import Entry, EventLog, last_event_id
+from heaven_contrib.redis.idempotency import Idempotency
+from heaven_contrib.redis.locks import Lease, LeaseLost, Lock, LockTimeout
+from heaven_contrib.redis.missed import Missed
+from heaven_contrib.redis.rate_limit import Decision, RateLimit
+from heaven_contrib.redis.shared_store import ABSENT, Change, SharedStore
+from heaven_contrib.redis.subscription import Gap, Message, Subscriber
+from heaven_contrib.redis.urls import Settings
+
+__all__ = [
+    "ABSENT",
+    "BROADCAST",
+    "CACHE",
+    "REDIS",
+    "Broadcast",
+    "Cache",
+    "Change",
+    "Decision",
+    "DecodeError",
+    "Entry",
+    "EventLog",
+    "Gap",
+    "Idempotency",
+    "Lease",
+    "LeaseLost",
+    "Lock",
+    "LockTimeout",
+    "Message",
+    "Missed",
+    "RateLimit",
+    "Redis",
+    "RedisError",
+    "RedisOutcomeUnknown",
+    "RedisUnavailable",
+    "Script",
+    "Settings",
+    "SharedStore",
+    "SlowSubscriber",
+    "Subscriber",
+    "last_event_id",
+]
