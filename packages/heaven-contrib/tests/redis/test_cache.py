@@ -14,6 +14,7 @@ import pytest
 from heaven import App
 from heaven.errors import RegistrationError
 from heaven_contrib.redis import cache as module
+from heaven_contrib.redis import fail_open
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.cache import CACHE, Cache
 from heaven_contrib.redis.errors import DecodeError, RedisUnavailable
@@ -465,15 +466,13 @@ async def test_a_cache_whose_redis_is_down_computes(
     assert 1 == caplog.text.count("the cache 'shop' goes on without Redis: 503")
 
 
-async def test_control_a_cache_that_fails_with_redis(
-    redis_server: RedisServer, on_server: Cache, monkeypatch: pytest.MonkeyPatch
-):
+async def test_control_a_cache_that_fails_with_redis(redis_server: RedisServer, on_server: Cache):
     """The same call is an error in a cache that lets the faults of Redis through."""
 
-    async def strict(cache: Cache, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    async def strict(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         return await call(*args, **options)
 
-    monkeypatch.setattr(Cache, "_ask", strict)
+    on_server._ask = strict
     redis_server.kill()
     with pytest.raises(RedisUnavailable):
         await on_server.get_or_set("key", Work(), ttl=60)
@@ -498,7 +497,7 @@ async def test_control_a_cache_without_a_pause_is_held_up_by_each_call(
     redis_server: RedisServer, on_server: Cache, monkeypatch: pytest.MonkeyPatch
 ):
     """The same callers are held up for longer where each of them asks."""
-    monkeypatch.setattr(module, "OUTAGE", 0)
+    monkeypatch.setattr(fail_open, "OUTAGE", 0)
     assert await asked_while_frozen(redis_server, on_server) > 5 * 2 * 0.3
 
 
@@ -506,7 +505,7 @@ async def test_a_cache_whose_redis_is_back_stores_again(
     redis_server: RedisServer, on_server: Cache, monkeypatch: pytest.MonkeyPatch
 ):
     """After a restart nothing has to be done."""
-    monkeypatch.setattr(module, "OUTAGE", 0.01)
+    monkeypatch.setattr(fail_open, "OUTAGE", 0.01)
     work = Work()
     redis_server.kill()
     await on_server.get_or_set("key", work, ttl=60)

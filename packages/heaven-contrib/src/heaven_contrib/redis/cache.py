@@ -16,7 +16,8 @@ from heaven.errors import RegistrationError
 from heaven.logs import logger
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.cached import Cached
-from heaven_contrib.redis.errors import DecodeError, RedisError, RedisOutcomeUnknown, RedisUnavailable
+from heaven_contrib.redis.errors import DecodeError
+from heaven_contrib.redis.fail_open import FailOpen
 from heaven_contrib.redis.keys import checked_prefix, milliseconds, tagged
 from heaven_contrib.redis.values import decode, encode
 
@@ -30,12 +31,6 @@ CLAIM_LASTS: Final = 5.0
 
 POLL: Final = 0.025
 """Seconds between two looks at what another worker computes, varied by half."""
-
-OUTAGE: Final = 1.0
-"""Seconds for which Redis is not asked after it failed, so that a frozen one does not hold up every call."""
-
-QUIET: Final = 30.0
-"""Seconds between two warnings that Redis fails."""
 
 GRACE: Final = 5.0
 """Seconds for which what is being computed is waited for at the end."""
@@ -162,6 +157,7 @@ class Cache:
         self._patience = patience
         self._jitter = jitter
         self._refreshes = refreshes
+        self._ask = FailOpen(log, f"the cache {prefix!r}").ask
         self._look = redis.script(READ)
         self._claim = redis.script(CLAIM)
         self._renew = redis.script(RENEW)
@@ -170,7 +166,6 @@ class Cache:
         self._refreshing: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
-        self._out_until = self._quiet_until = 0.0
 
     def install(self, app: App) -> None:
         """Be in the store of the application while it runs, and end with it."""
@@ -375,22 +370,6 @@ class Cache:
             await asyncio.sleep(CLAIM_LASTS / 3)
             args = [token, round(CLAIM_LASTS * 1000)]
             await self._ask(self._renew.run, keys=wanted.keys[1:], args=args, idempotent=True)
-
-    async def _ask(self, call: Callable[..., Awaitable[Any]], *args: Any, **options: Any) -> Any:
-        """What Redis answers; None if it fails, and for a moment after that, in which it is not asked."""
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._out_until:
-            return None
-        try:
-            return await call(*args, **options)
-        except RedisError as error:
-            now = loop.time()
-            if isinstance(error, (RedisUnavailable, RedisOutcomeUnknown)):
-                self._out_until = now + OUTAGE
-            if now >= self._quiet_until:
-                self._quiet_until = now + QUIET
-                log.warning("the cache %r goes on without Redis: %s", self.prefix, error)
-            return None
 
     def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task that is awaited at the end."""
