@@ -55,6 +55,11 @@ async def eventually(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def joined(cache: Cache, callers: int) -> None:
+    """Wait until so many callers wait for what is being computed."""
+    await eventually(lambda: callers == sum(flight.waiting for flight in cache._flights.values()))
+
+
 async def later(pause: float, call: Callable[[], Any]) -> None:
     await asyncio.sleep(pause)
     call()
@@ -106,6 +111,7 @@ async def test_callers_share_no_object(cache: Cache):
     """A caller that changes its value changes nobody else's."""
     work = Work([1], held=True)
     waiting = [asyncio.create_task(cache.get_or_set("key", work, ttl=60)) for _ in range(2)]
+    await joined(cache, 2)
     await eventually(lambda: work.begun)
     work.go.set()
     one, other = await asyncio.gather(*waiting)
@@ -183,11 +189,11 @@ async def test_one_key_does_not_hold_up_another(cache: Cache):
 # one computes
 
 
-async def asked_together(caches: tuple[Cache, Cache], callers: int = 100) -> int:
-    """How often many callers on two workers have something computed."""
+async def asked_together(caches: tuple[Cache, Cache], callers: int = 100, *, least: int = 1) -> int:
+    """How often many callers on two workers have something computed, once it is computed so often at least."""
     work = Work(held=True)
     asking = [asyncio.create_task(caches[turn % 2].get_or_set("key", work, ttl=60)) for turn in range(callers)]
-    await eventually(lambda: work.begun)
+    await eventually(lambda: work.begun >= least)
     await asyncio.sleep(0.05)
     work.go.set()
     assert {"made"} == set(await asyncio.gather(*asking))
@@ -203,7 +209,7 @@ async def test_control_two_processes_without_a_claim_compute_twice(caches: tuple
     """The same callers are seen to compute twice where every process has its own way."""
     for cache in caches:
         cache._claim = cache._redis.script("return {false, 1}")
-    assert 2 == await asked_together(caches)
+    assert 2 == await asked_together(caches, least=2)
 
 
 async def test_control_callers_without_a_flight_compute_each(
@@ -213,7 +219,7 @@ async def test_control_callers_without_a_flight_compute_each(
     monkeypatch.setattr(Cache, "_join", lambda cache, wanted: cache._fill(wanted))
     for cache in caches:
         cache._claim = cache._redis.script("return {false, 1}")
-    assert 10 == await asked_together(caches, callers=10)
+    assert 10 == await asked_together(caches, callers=10, least=10)
 
 
 async def test_without_patience_each_process_computes(redis_pair: tuple[Redis, Redis]):
@@ -264,8 +270,8 @@ async def test_a_cancelled_caller_takes_it_from_nobody(cache: Cache):
     """Whoever came first may leave; those who wait get the value."""
     work = Work(held=True)
     first, second = (asyncio.create_task(cache.get_or_set("key", work, ttl=60)) for _ in range(2))
+    await joined(cache, 2)
     await eventually(lambda: work.begun)
-    await asyncio.sleep(0)
 
     first.cancel()
     await asyncio.wait((first,))
@@ -294,6 +300,7 @@ async def test_an_error_goes_to_all_who_wait_and_is_not_stored(caches: tuple[Cac
     """Those who wait in one process get the error; whoever asks next has it computed again."""
     work = Work(ValueError("no price"), held=True)
     asking = [asyncio.create_task(caches[0].get_or_set("key", work, ttl=60)) for _ in range(3)]
+    await joined(caches[0], 3)
     await eventually(lambda: work.begun)
     work.go.set()
 
@@ -457,6 +464,7 @@ async def test_a_cache_whose_redis_is_down_computes(
     redis_server.kill()
     work = Work(held=True)
     asking = [asyncio.create_task(on_server.get_or_set("key", work, ttl=60, stale=5)) for _ in range(20)]
+    await joined(on_server, 20)
     await eventually(lambda: work.begun)
     work.go.set()
 

@@ -134,6 +134,16 @@ async def test_a_lease_is_renewed_for_as_long_as_its_block_runs(redis_pair: tupl
         lease.check()
 
 
+async def test_control_a_lease_that_is_not_renewed_is_lost(redis: Redis):
+    """The same block does not come to its end where nothing is renewed."""
+    lock = Lock(redis, "door", ttl=0.3)
+    lock._pause = PATIENT
+
+    with pytest.raises(LeaseLost):
+        async with lock.hold():
+            await asyncio.sleep(0.7)
+
+
 async def test_a_holder_that_died_holds_up_nobody_for_longer_than_the_ttl(redis_pair: tuple[Redis, Redis]):
     """What was locked by a process that is gone is free after the ttl."""
     dead, other = (Lock(redis, "door", ttl=0.2, poll=0.01) for redis in redis_pair)
@@ -163,6 +173,17 @@ async def test_fencing_tokens_grow_when_redis_forgot_them(redis: Redis):
     await asyncio.sleep(0.002)
 
     assert before < await enter(lock)
+
+
+async def test_control_tokens_without_a_clock_begin_anew(redis: Redis):
+    """The same check sees a fence that only counts."""
+    lock = Lock(redis, "door", ttl=5)
+    lock._acquire = redis.script(locks.ACQUIRE.replace("math.max(now, ", "math.max(0, "))
+    before = [await enter(lock), await enter(lock)]
+
+    await redis.write(lambda client: client.flushall())
+
+    assert ([1, 2], 1) == (before, await enter(lock))
 
 
 async def test_fencing_tokens_grow_when_the_clock_goes_back(redis: Redis):
@@ -434,6 +455,22 @@ async def test_a_short_outage_costs_no_lease(redis_server: RedisServer):
         await eventually(lambda: lease.ends > first)
         lease.check()
     assert [] == await keys_of(redis)
+    await redis.disconnect()
+
+
+async def test_a_holder_learns_of_a_restart_that_lost_its_lock(redis_server: RedisServer):
+    """A Redis that begins empty ends the lease; the next one has a higher token."""
+    redis = Redis(redis_server.url)
+    await redis.connect()
+    lock = Lock(redis, "door", ttl=1)
+
+    with pytest.raises(LeaseLost):
+        async with lock.hold() as lease:
+            redis_server.kill()
+            redis_server.restart()
+            await asyncio.sleep(PATIENT)
+
+    assert lease.token < await enter(lock, timeout=PATIENT)
     await redis.disconnect()
 
 

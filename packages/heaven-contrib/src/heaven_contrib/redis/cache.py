@@ -185,7 +185,8 @@ class Cache:
 
         Args:
             key: the name.
-            make: computes it: an async function without parameters.
+            make: computes it: an async function without parameters. It runs in a task of its own, for all who wait, and
+                so uses nothing that ends with the request of one of them, such as its transaction.
             ttl: seconds for which it is good, to the millisecond.
             stale: seconds after the ttl for which the old value is given at once, while one worker refreshes it in the
                 background. If that fails it is logged, and tried again with the next call.

@@ -133,7 +133,8 @@ class Lock:
     `lease.token`: the storage that is changed under the lock has to refuse a token lower than one it has seen.
 
     Waiting: in one process the tasks that wait for one `Lock` object are served in the order they came; among
-    processes whoever asks first when it is free gets it. They ask every `poll` seconds, more or less.
+    processes whoever asks first when it is free gets it. They ask every `poll` seconds, more or less. Who holds it and
+    asks again waits for itself.
 
     Args:
         redis: the battery.
