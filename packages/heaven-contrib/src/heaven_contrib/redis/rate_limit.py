@@ -19,6 +19,7 @@ from heaven.messages.response import Response
 from heaven_contrib.errors import ServiceUnavailable
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisError
+from heaven_contrib.redis.fail_open import FailOpen
 
 log: Logger = logger("heaven.rate_limit")
 
@@ -97,9 +98,8 @@ class RateLimit:
             a fixed length, so that it can be of any length and nobody's address stands in Redis.
         burst: how many may come at once; as many as `rate` has unless given.
         fails: what happens while Redis can't be asked. "open" lets everybody through: a limit is there to keep the
-            service up, and must not be what takes it down. "closed" answers 503: for a limit that guards something,
-            as guesses at a password. Either way it is logged when it begins and when it ends, and a request waits
-            no longer than the deadline of `redis`.
+            service up, and must not be what takes it down; this is logged, and a Redis that failed is not asked again
+            for a second. "closed" answers 503: for a limit that guards something, as guesses at a password.
 
     Raises:
         RegistrationError: an argument can't be.
@@ -143,11 +143,10 @@ class RateLimit:
         self.name: str = name
         self._rate = rate
         self._key = key
-        self._fails = fails
-        self._is_down = False
         self._emission = -(-seconds * _MICROSECONDS // count)
         if self._emission * self.limit > _CENTURY:
             raise RegistrationError(f"{self!r} would take more than a century to fill up; give a higher rate")
+        self._fail_open = FailOpen(log, repr(self)) if fails == "open" else None
         self._script = redis.script(f"{SERVER_CLOCK}\n{GCRA}")
 
     def __repr__(self) -> str:
@@ -179,26 +178,23 @@ class RateLimit:
             HTTPError: 429, there were too many.
             ServiceUnavailable: 503, Redis can't be asked, and the limit fails closed.
         """
-        try:
-            decision = await self.take(self._key(req, ctx))
-        except RedisError as error:
-            self._fail(error)
+        decision = await self._asked(self._key(req, ctx))
+        if decision is None:
             return
-        if self._is_down:
-            self._is_down = False
-            log.warning("%r holds again: Redis answers", self)
         self._tell(res, decision)
         if not decision.allowed:
             wait = max(1, ceil(decision.retry_after))
             detail = f"Too many requests; try again in {wait} second{'' if wait == 1 else 's'}."
             raise HTTPError(429, detail, headers={"Retry-After": str(wait)})
 
-    def _fail(self, error: RedisError) -> None:
-        if not self._is_down:
-            self._is_down = True
-            becomes = "nobody is limited" if self._fails == "open" else "every request is refused"
-            log.error("%r can't ask Redis, so %s: %s", self, becomes, error)
-        if self._fails == "closed":
+    async def _asked(self, key: str) -> Decision | None:
+        """Take one; None where that can't be asked, and the limit fails open."""
+        if self._fail_open is not None:
+            decision: Decision | None = await self._fail_open.ask(self.take, key)
+            return decision
+        try:
+            return await self.take(key)
+        except RedisError as error:
             raise ServiceUnavailable("Requests can't be counted at the moment.") from error
 
     def _tell(self, res: Response, decision: Decision) -> None:
