@@ -26,7 +26,7 @@ from chaos_redis import (
     swallowed,
 )
 from heaven_contrib.redis.battery import Redis
-from heaven_contrib.redis.client import Pool, ServerConnection
+from heaven_contrib.redis.connections import Pool, ServerConnection
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.subscription import Subscriber
 from heaven_testing import RedisServer, ToxicProxy

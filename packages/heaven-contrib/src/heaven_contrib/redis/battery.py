@@ -13,7 +13,8 @@ from redis.asyncio import Redis as Client
 
 from heaven import SHUTDOWN, STARTUP, App, Key
 from heaven_contrib.errors import missing_extra
-from heaven_contrib.redis.client import connection_of, drain, following, make
+from heaven_contrib.redis.client import connection_of, drain, make
+from heaven_contrib.redis.connections import following
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.subscription import Subscriber
 from heaven_contrib.redis.urls import Settings, parse
@@ -44,7 +45,7 @@ NOT_NOW: Final = (
     refusals.RedisClusterException,
     refusals.TryAgainError,
 )
-"""What a server says that is about to be ready, or to be replaced, and a client that has found none: nothing was done."""
+"""A server is about to be ready or to be replaced, or the client has found none: nothing was done."""
 
 
 class Redis:
@@ -129,10 +130,10 @@ class Redis:
         self._client = self._waiting = self._memory = None
         if client is not None:
             await drain(client, self.settings.deadline)
-        for client in filter(None, (client, waiting)):
+        for each in filter(None, (client, waiting)):
             with suppress(TimeoutError, refusals.RedisError, OSError):
                 async with asyncio.timeout(CLOSING):
-                    await client.aclose()
+                    await each.aclose()
 
     async def read(self, call: Callable[[Client], Awaitable[T]]) -> T:
         """Run what may be run twice; it is, once, when the connection breaks.
@@ -316,7 +317,7 @@ def explained(error: Exception, *, sent: bool) -> RedisError:
 
 
 def _ping(client: Client) -> Awaitable[Any]:
-    return client.ping()
+    return client.ping()  # pyright: ignore[reportUnknownMemberType] - redis-py's options have no type
 
 
 def _fake_server() -> FakeServer:

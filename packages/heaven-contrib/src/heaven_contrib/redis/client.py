@@ -1,38 +1,41 @@
 """The ordinary client of redis-py, held to a deadline, bounded, and never trying anything twice by itself."""
 
+# redis-py is typed in parts: what it leaves open is taken as it is documented.
+# mypy: disable-error-code="no-untyped-call, no-any-return"
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import asyncio
 import os
-import select
-import socket
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis.asyncio import Redis as PlainClient
 from redis.asyncio.client import Pipeline as PlainPipeline
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
-from redis.asyncio.connection import (
-    AbstractConnection,
-    Connection,
-    ConnectionPool,
-    SSLConnection,
-    UnixDomainSocketConnection,
-)
+from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import (
-    Sentinel,
-    SentinelConnectionPool,
-    SentinelManagedConnection,
-    SentinelManagedSSLConnection,
-)
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.maint_notifications import MaintNotificationsConfig
 
+from heaven_contrib.redis.connections import (
+    MasterConnection,
+    MasterPool,
+    NodeConnection,
+    Pool,
+    ServerConnection,
+    Slots,
+    SocketConnection,
+    TLSMasterConnection,
+    TLSNodeConnection,
+    TLSServerConnection,
+    memory_connection,
+)
 from heaven_contrib.redis.urls import Settings
 from redis import exceptions as refusals
 
@@ -41,149 +44,6 @@ if TYPE_CHECKING:
 
 ONCE: Final = Retry(NoBackoff(), 0)
 """How often this client sends what it was given: redis-py's default is eleven times."""
-
-
-class Sending:
-    """Whether one call has begun to send what it was for; greeting the server does not count."""
-
-    __slots__ = ("begun",)
-
-    def __init__(self) -> None:
-        self.begun = False
-
-
-_SENDING: Final[ContextVar[Sending | None]] = ContextVar("heaven_redis_sending", default=None)
-
-
-@contextmanager
-def following() -> Generator[Sending]:
-    """Learn whether the calls made inside have begun to send anything."""
-    sending = Sending()
-    token = _SENDING.set(sending)
-    try:
-        yield sending
-    finally:
-        _SENDING.reset(token)
-
-
-class _Followed(AbstractConnection):
-    """Notes that something other than a greeting is sent."""
-
-    _greeting = False
-
-    async def on_connect_check_health(self, check_health: bool = True) -> None:
-        self._greeting = True
-        try:
-            await super().on_connect_check_health(check_health)
-        finally:
-            self._greeting = False
-
-    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        if not self.is_connected:
-            await self.connect_check_health(check_health=False)
-        sending = _SENDING.get()
-        if sending is not None and not self._greeting:
-            sending.begun = True
-        await super().send_packed_command(command, check_health)
-
-
-class _Checked(_Followed):
-    """Asks its socket, not only what the event loop has read of it, whether the server has closed it meanwhile.
-
-    A loop that was busy while the server restarted has not seen that yet, and a write would be lost on a dead connection.
-    """
-
-    async def can_read(self) -> bool:
-        return await super().can_read() or self._is_stale()
-
-    def _is_stale(self) -> bool:
-        writer: asyncio.StreamWriter | None = self._writer
-        return writer is None or _readable(writer.get_extra_info("socket"))
-
-
-class ServerConnection(_Checked, Connection):
-    """A connection over TCP."""
-
-
-class TLSServerConnection(_Checked, SSLConnection):
-    """A connection over TLS."""
-
-
-class SocketConnection(_Checked, UnixDomainSocketConnection):
-    """A connection over a socket in the file system."""
-
-
-class MasterConnection(_Checked, SentinelManagedConnection):
-    """A connection to the master that Sentinels name."""
-
-
-class TLSMasterConnection(_Checked, SentinelManagedSSLConnection):
-    """A connection over TLS to the master that Sentinels name."""
-
-
-class _ClusterConnection(_Checked):
-    """A node of a cluster takes connections back without a look at them, and asks this before and after each call."""
-
-    def should_reconnect(self) -> bool:
-        return super().should_reconnect() or (self.is_connected and self._is_stale())
-
-
-class NodeConnection(_ClusterConnection, Connection):
-    """A connection to a node of a cluster."""
-
-
-class TLSNodeConnection(_ClusterConnection, SSLConnection):
-    """A connection over TLS to a node of a cluster."""
-
-
-class Slots(asyncio.Semaphore):
-    """As many turns as there may be connections; served in order."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.size: int = size
-
-
-class Pool(ConnectionPool):
-    """Bounded; who comes first is served first, and a waiter that is cancelled takes nobody's turn with it.
-
-    redis-py's `BlockingConnectionPool` waits on a Condition, which loses a turn with the waiter before Python 3.13.
-    """
-
-    def __init__(self, *, deadline: float | None, size: int, **options: Any) -> None:
-        super().__init__(max_connections=size, **options)
-        self.deadline: float | None = deadline
-        self.slots: Slots = Slots(size)
-
-    async def get_connection(self, command_name: object = None, *keys: Any, **options: Any) -> AbstractConnection:
-        await self.slots.acquire()
-        try:
-            connection = self.get_available_connection()
-        except BaseException:
-            self.slots.release()
-            raise
-        try:
-            await self.ensure_connection(connection)
-        except BaseException:
-            await self.release(connection)
-            raise
-        return connection
-
-    async def release(self, connection: AbstractConnection) -> None:
-        try:
-            await super().release(connection)
-        finally:
-            self.slots.release()
-
-
-class MasterPool(SentinelConnectionPool, Pool):
-    """The same, with connections to the master that Sentinels name."""
-
-    async def aclose(self) -> None:
-        try:
-            await super().aclose()
-        finally:
-            await self.sentinel_manager.aclose()
 
 
 class Pipeline(PlainPipeline):
@@ -231,6 +91,7 @@ class NodesPipeline(ClusterPipeline):
     """redis-py's pipeline for a cluster, with one deadline for all of it."""
 
     cluster_client: ClusterClient
+    _event_dispatcher: Any = None  # declared by redis-py, and not used by pipelines
 
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
         client = self.cluster_client
@@ -261,7 +122,7 @@ class ClusterClient(RedisCluster):
         except TimeoutError as error:
             raise late(args[0], self.deadline) from error
 
-    def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> NodesPipeline:
+    def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> NodesPipeline:  # noqa: ARG002
         return NodesPipeline(self, transaction)
 
 
@@ -289,7 +150,7 @@ def make(
     bounds: dict[str, Any] = {"deadline": deadline, "size": size}
     options = _options(settings)
     if settings.kind == "memory":
-        pool = Pool(connection_class=_memory_connection(), server=memory, **bounds, **options)
+        pool = Pool(connection_class=memory_connection(), server=memory, **bounds, **options)
     elif settings.kind == "unix":
         pool = Pool(connection_class=SocketConnection, path=settings.path, **bounds, **options)
     elif settings.kind == "sentinel":
@@ -303,21 +164,21 @@ def make(
     return Client.from_pool(pool)
 
 
-async def drain(client: PlainClient, seconds: float) -> None:
+async def drain(client: PlainClient | ClusterClient, seconds: float) -> None:
     """Wait for the calls that are on their way, and let no other begin.
 
     Args:
         client: what `make` has made.
         seconds: how long to wait for them.
     """
-    slots: Slots = getattr(client, "connection_pool", client).slots
+    slots = client.slots if isinstance(client, ClusterClient) else cast("Client", client).connection_pool.slots
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             for _ in range(slots.size):
                 await slots.acquire()
 
 
-async def connection_of(client: PlainClient) -> AbstractConnection:
+async def connection_of(client: PlainClient | ClusterClient) -> AbstractConnection:
     """A connection of its own, not yet connected: to any node of a cluster, since they pass on what is published.
 
     Args:
@@ -375,30 +236,3 @@ def _cluster(settings: Settings, bounds: Mapping[str, Any], options: dict[str, A
     kind = TLSNodeConnection if settings.tls else NodeConnection
     tls = {"ssl": True, **_tls(settings)} if settings.tls else {}
     return ClusterClient(startup_nodes=nodes, connection_class=kind, **bounds, **options, **tls)
-
-
-class _Unblocking(AbstractConnection):
-    """In memory a command that blocks is a task, which would outlive its connection."""
-
-    async def disconnect(self, *args: Any, **options: Any) -> None:
-        plug: Any = getattr(self, "_sock", None)
-        await super().disconnect(*args, **options)
-        if plug is not None and plug._blocked:  # noqa: SLF001
-            with plug._server.lock:  # noqa: SLF001
-                plug._unblock_reason = b"timeout"  # noqa: SLF001
-                plug._db.wake_all()  # noqa: SLF001
-
-
-def _memory_connection() -> type[Connection]:
-    from fakeredis.aioredis import FakeAsyncRedisConnection
-
-    return type("MemoryConnection", (_Unblocking, _Followed, FakeAsyncRedisConnection), {})
-
-
-def _readable(plug: socket.socket) -> bool:
-    """Whether there is something to read at once: an end, or what nobody asked for."""
-    if hasattr(select, "poll"):  # select() itself knows the first 1024 files only
-        asked = select.poll()
-        asked.register(plug.fileno(), select.POLLIN)
-        return bool(asked.poll(0))
-    return bool(select.select([plug], [], [], 0)[0])

@@ -1,5 +1,9 @@
 """Channels of Redis' pub/sub on one connection that comes back, and says so."""
 
+# redis-py is typed in parts: what it leaves open is taken as it is documented.
+# mypy: disable-error-code="no-untyped-call"
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import asyncio
@@ -8,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from redis.asyncio.connection import AbstractConnection
 
@@ -40,7 +44,7 @@ class Gap:
 
 
 class _Asked:
-    """A command whose reply has not come: None until it has, then whether the connection lived to see it, or a refusal."""
+    """A command: None until its reply comes, then whether the connection lived that long, or the refusal."""
 
     __slots__ = ("answer",)
 
@@ -239,14 +243,14 @@ class Subscriber(AsyncIterator[Message | Gap]):
             await self._send(connection, "PING")
 
     def _take(self, reply: Any, arrived: deque[Message | Gap]) -> None:
-        if not isinstance(reply, list) or reply[0] != b"message":
+        words = cast("list[bytes]", reply) if isinstance(reply, list) else []
+        if words[:1] != [b"message"]:
             if self._asked:
                 self._asked.popleft().answer = True
             return
-        _, name, data = reply
-        channel = name.decode(errors="surrogateescape")
+        channel = words[1].decode(errors="surrogateescape")
         if channel in self._wanted:
-            arrived.append(Message(channel, data))
+            arrived.append(Message(channel, words[2]))
             if len(arrived) >= AHEAD:
                 self._room.clear()
 
