@@ -24,6 +24,7 @@ from random import Random, SystemRandom
 sys.path.append(str(Path(__file__).parents[1] / "packages" / "heaven-contrib" / "tests"))
 
 import chaos_mysql
+import chaos_mysql_requests
 import chaos_mysql_users
 import chaos_redis
 from chaos_outcome import Outcome
@@ -38,7 +39,11 @@ HOPELESS = 60.0
 Fault = Callable[[Random], Awaitable[Outcome]]
 
 
-MYSQL = {f"mysql: {name}": fault for name, fault in (chaos_mysql.SCENARIOS | chaos_mysql_users.SCENARIOS).items()}
+MYSQL = {
+    f"mysql: {name}": fault
+    for module in (chaos_mysql, chaos_mysql_requests, chaos_mysql_users)
+    for name, fault in module.SCENARIOS.items()
+}
 REDIS = chaos_redis.SCENARIOS
 
 
@@ -130,7 +135,7 @@ def main() -> int:
     if options.list:
         print("\n".join(chosen))
         return 0
-    print(f"{len(chosen)} faults, {options.repeats} repeats each, seed {options.seed}", file=sys.stderr, flush=True)
+    print(f"faults: {len(chosen)}, repeats: {options.repeats}, seed: {options.seed}", file=sys.stderr, flush=True)
     with ExitStack() as stack:
         results = {
             name: repeat(name, fault, options.repeats, options.seed) for name, fault in faults(chosen, stack).items()

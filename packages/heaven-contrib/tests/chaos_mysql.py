@@ -26,6 +26,13 @@ Scenario = Callable[..., Awaitable[Outcome]]
 _numbers = itertools.count(1)
 
 
+def address(server: MySQLServer | ToxicProxy, name: str, driver: str, **options: object) -> str:
+    """The URL of a database, with limits that a test can wait for."""
+    given = {"driver": driver, "acquire_timeout": 3, "timeout": 3, "start_timeout": 10, "drain_timeout": 2} | options
+    query = "&".join(f"{option}={value}" for option, value in given.items())
+    return f"mysql://root@127.0.0.1:{server.port}/{name}?{query}"
+
+
 @asynccontextmanager
 async def connected(
     server: MySQLServer, driver: str, proxy: ToxicProxy | None = None, **options: object
@@ -33,9 +40,7 @@ async def connected(
     """A database of its own with a table for ids, connected, with options in its URL; all of it is dropped again."""
     name = f"chaos_{next(_numbers)}"
     server.execute(f"CREATE DATABASE {name}; CREATE TABLE {name}.written (id VARCHAR(30), INDEX (id)) ENGINE=InnoDB")
-    given = {"driver": driver, "acquire_timeout": 3, "timeout": 3, "start_timeout": 10, "drain_timeout": 2} | options
-    query = "&".join(f"{option}={value}" for option, value in given.items())
-    database = Database(f"mysql://{server.user}@{server.host}:{(proxy or server).port}/{name}?{query}")
+    database = Database(address(proxy or server, name, driver, **options))
     await database.connect()
     try:
         yield database
@@ -282,10 +287,7 @@ async def late(chance: Random, server: MySQLServer, driver: str, **options: obje
     """The application starts while the server is down: it waits for it."""
     server.execute("CREATE DATABASE IF NOT EXISTS chaos_late; CREATE TABLE IF NOT EXISTS chaos_late.written (id TEXT)")
     server.stop()
-    query = "&".join(
-        f"{option}={value}" for option, value in ({"driver": driver, "start_timeout": 10} | options).items()
-    )
-    database = Database(f"mysql://{server.user}@{server.host}:{server.port}/chaos_late?{query}")
+    database = Database(address(server, "chaos_late", driver, **options))
     loop = asyncio.get_running_loop()
 
     async def come_back() -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from random import Random
 
 from chaos_mysql import PATIENCE, Scenario, connected, works_again
@@ -66,12 +66,18 @@ def _no_transaction_is_open(server: MySQLServer) -> bool:
 async def replies(chance: Random, server: MySQLServer, driver: str, *, calls: int = 200, **options: object) -> Outcome:
     """Queries are cancelled at any moment behind a proxy that delays: everybody gets the answer to their own."""
     crossed = failed = 0
+    twice = "SELECT :number AS number UNION ALL SELECT :number"
 
     async def ask(db: Database, number: int, hurry: float) -> None:
         nonlocal crossed, failed
+        values = {"number": number}
         try:
             async with asyncio.timeout(hurry):
-                crossed += await db.fetch_value("SELECT :number", {"number": number}) != number
+                if number % 2:
+                    crossed += await db.fetch_value("SELECT :number", values) != number
+                else:
+                    async with aclosing(db.fetch_iter(twice, values)) as rows:
+                        crossed += [row async for row in rows] != [values, values]
         except DatabaseError:
             failed += 1
         except TimeoutError:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 
 import pytest
 
 import chaos_mysql
+import chaos_mysql_requests
 import chaos_mysql_users
 from chaos_mysql import (
     DRIVERS,
@@ -24,14 +26,14 @@ from chaos_mysql import (
 from chaos_mysql_users import replies, sessions, starved, transfers
 from heaven_contrib.sql.drivers import mysql
 from heaven_contrib.sql.drivers.mysql import MySQLConnection
-from heaven_contrib.sql.errors import ConnectionLost, LostOutcome
+from heaven_contrib.sql.errors import ConnectionLost, DatabaseError, LostOutcome
 from heaven_contrib.sql.pool import Pool
 from heaven_contrib.sql.queries import Queries
 from heaven_contrib.sql.transaction import Transaction
 
 COM_QUERY = 0x03
 
-SCENARIOS = chaos_mysql.SCENARIOS | chaos_mysql_users.SCENARIOS
+SCENARIOS = chaos_mysql.SCENARIOS | chaos_mysql_requests.SCENARIOS | chaos_mysql_users.SCENARIOS
 
 
 def flawless(outcome) -> bool:
@@ -104,6 +106,25 @@ async def test_a_server_that_forgets_is_found(mysql_server):
         return await killed(chance, server, driver, **options)
 
     assert await finds(forgetful, mysql_server)
+
+
+async def test_an_answer_before_the_commit_is_found(monkeypatch, mysql_server):
+    """An order is missed that was answered with 201 and committed afterwards."""
+    end, ends = Transaction.end, set()
+
+    async def later(self, *, keep):
+        if keep and self._connection is not None:
+            ends.add(asyncio.get_running_loop().create_task(_ended(end(self, keep=keep))))
+        else:
+            await end(self, keep=keep)
+
+    monkeypatch.setattr(Transaction, "end", later)
+    assert await finds(chaos_mysql_requests.killed, mysql_server)
+
+
+async def _ended(end) -> None:
+    with suppress(DatabaseError):
+        await end
 
 
 async def test_writing_twice_is_found_when_connections_break(retrying, mysql_server):
