@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
 from heaven import SHUTDOWN, STARTUP, Key
+from heaven_contrib.sql.deadlines import Deadlines
 from heaven_contrib.sql.drivers.choosing import driver_for
 from heaven_contrib.sql.drivers.connection import Connection, Credentials, Isolation, Result
 from heaven_contrib.sql.errors import ConnectionLost, NotConnected
@@ -54,7 +55,7 @@ class Database(Queries):
         >>> _ = app.GET("/orders/:id:int", read_order)
     """
 
-    __slots__ = ("_driver", "_key", "_migrations", "_pool", "begin", "settings")
+    __slots__ = ("_deadlines", "_driver", "_key", "_migrations", "_pool", "begin", "settings")
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class Database(Queries):
         self._migrations = migrations
         self._key = DATABASE if key is None else key
         self._pool: Pool[Connection] | None = None
+        self._deadlines = Deadlines()
         of_requests = TRANSACTION if key is None else Key[Transaction](f"{key.name}_transaction")
         self.begin: Final[RequestTransaction] = RequestTransaction(self.begin_transaction, of_requests)
         """A hook for both ways: `app.BEFORE("/orders/*", db.begin)`; see `RequestTransaction`."""
@@ -140,7 +142,10 @@ class Database(Queries):
         """Refuse new work, wait for what runs until `drain_timeout`, and close every connection; safe to repeat."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            await pool.drain(self.settings.drain_timeout)
+            try:
+                await pool.drain(self.settings.drain_timeout)
+            finally:
+                self._deadlines.close()
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -199,7 +204,8 @@ class Database(Queries):
             raise ValueError(f"the isolation of a transaction is one of {', '.join(ISOLATIONS)}, not {isolation!r}")
         pool = self._connected()
         timeout = self.settings.timeout
-        tx = Transaction(await pool.acquire(), pool.release, self.dialect, timeout, read_only=read_only)
+        connection = await pool.acquire()
+        tx = Transaction(connection, pool.release, self.dialect, self._deadlines, timeout, read_only=read_only)
         await tx.begin(isolation)
         return tx
 
@@ -213,7 +219,8 @@ class Database(Queries):
         pool = self._pool or self._connected()
         connection = await pool.acquire()
         try:
-            return await run(connection, statement, ordered, timeout or self.settings.timeout, alone=True)
+            deadline = self._deadlines.within(timeout or self.settings.timeout)
+            return await run(connection, statement, ordered, deadline, alone=True)
         finally:
             pool.release(connection)
 

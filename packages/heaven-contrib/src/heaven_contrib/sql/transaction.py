@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Final
 
+from heaven_contrib.sql.deadlines import Deadlines
 from heaven_contrib.sql.drivers.connection import Connection, Isolation, Result
 from heaven_contrib.sql.errors import (
     ConnectionBusy,
@@ -42,13 +43,24 @@ class Transaction(Queries):
         Done(affected=1, last_id=1)
     """
 
-    __slots__ = ("_begun", "_busy", "_connection", "_depth", "_dialect", "_read_only", "_release", "_timeout")
+    __slots__ = (
+        "_begun",
+        "_busy",
+        "_connection",
+        "_deadlines",
+        "_depth",
+        "_dialect",
+        "_read_only",
+        "_release",
+        "_timeout",
+    )
 
     def __init__(
         self,
         connection: Connection,
         release: Callable[[Connection], None],
         dialect: Dialect,
+        deadlines: Deadlines,
         timeout: float,
         *,
         read_only: bool,
@@ -56,6 +68,7 @@ class Transaction(Queries):
         self._connection: Connection | None = connection
         self._release = release
         self._dialect: Dialect = dialect
+        self._deadlines = deadlines
         self._timeout = timeout
         self._read_only = read_only
         self._begun = False
@@ -102,7 +115,7 @@ class Transaction(Queries):
         """Begin it; who made it calls this, and `end` later. A transaction that can't begin has ended."""
         connection = self._open()
         try:
-            async with asyncio.timeout(self._timeout):
+            with self._deadlines.within(self._timeout):
                 await connection.begin(isolation, read_only=self._read_only)
         except BaseException as error:
             self._over(connection)
@@ -135,7 +148,7 @@ class Transaction(Queries):
 
     async def _commit(self, connection: Connection) -> None:
         try:
-            async with asyncio.timeout(self._timeout):
+            with self._deadlines.within(self._timeout):
                 await connection.commit()
         except (TimeoutError, ConnectionLost) as error:
             if self._read_only:
@@ -172,7 +185,8 @@ class Transaction(Queries):
 
     async def _on_connection(self, statement: Statement, values: Sequence[object], timeout: float | None) -> Result:
         with self._alone() as connection:
-            return await run(connection, statement, values, timeout or self._timeout, alone=False)
+            deadline = self._deadlines.within(timeout or self._timeout)
+            return await run(connection, statement, values, deadline, alone=False)
 
     async def _run_many(self, sql: str, rows: Sequence[Values], timeout: float | None) -> Result:
         statement, values = prepare_many(sql, rows, self._dialect)
