@@ -25,11 +25,13 @@ from chaos_redis import (
     pubsub_killed,
     swallowed,
 )
-from heaven_contrib.redis.battery import Redis
+from heaven import App
+from heaven_contrib.redis.battery import REDIS, Redis
 from heaven_contrib.redis.connections import Pool, ServerConnection
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
+from heaven_contrib.redis.shared_store import SharedStore
 from heaven_contrib.redis.subscription import Subscriber
-from heaven_testing import RedisServer, ToxicProxy
+from heaven_testing import Client, RedisServer, ToxicProxy
 
 Toxic = Callable[[str], ToxicProxy]
 
@@ -339,3 +341,51 @@ async def test_a_password_is_in_no_repr_log_or_traceback(caplog: pytest.LogCaptu
 
     assert [] == [text for text in said if canary in text]
     assert any(f"127.0.0.1:{server.port}" in text for text in said)
+
+
+def shop(url: str, *, careless: bool = False) -> App:
+    """An application whose login looks for a session, and makes one where there is none."""
+    app = App()
+    app.plugin(battery := Redis(url))
+    sessions = SharedStore(battery, "sessions")
+
+    async def login(req, res, ctx):
+        try:
+            session = await sessions.peek("ada", type=dict)
+        except RedisUnavailable:
+            if not careless:
+                raise
+            session = None
+        return {"known": session is not None}
+
+    app.GET("/login", login)
+    return app
+
+
+async def _log_in_while_redis_goes(redis_server: RedisServer, app: App) -> list[tuple[int, bool | None]]:
+    """Logs in before, while and after Redis is down; what came each time."""
+    seen = []
+    async with Client(app, leaks={"tasks", "exceptions"}) as client:  # the server that is restarted opens files
+        await SharedStore(app.peek(REDIS), "sessions").keep("ada", {"name": "Ada"})
+        for change in (None, redis_server.freeze, redis_server.kill, redis_server.restart):
+            if change is not None:
+                change()
+            if change == redis_server.restart:
+                await SharedStore(app.peek(REDIS), "sessions").keep("ada", {"name": "Ada"})
+            response = await client.get("/login")
+            seen.append((response.status_code, response.json().get("known")))
+    return seen
+
+
+async def test_a_session_store_that_is_down_is_a_503_and_never_an_empty_session(redis_server: RedisServer):
+    """Redis stands still, and is killed, during a login: the login fails, and nobody is taken for somebody new."""
+    seen = await _log_in_while_redis_goes(redis_server, shop(redis_server.url + "?deadline=0.3"))
+
+    assert [(200, True), (503, None), (503, None), (200, True)] == seen
+
+
+async def test_control_a_login_that_takes_an_outage_for_no_session(redis_server: RedisServer):
+    """The same with a handler that goes on without the session."""
+    seen = await _log_in_while_redis_goes(redis_server, shop(redis_server.url + "?deadline=0.3", careless=True))
+
+    assert (200, False) in seen

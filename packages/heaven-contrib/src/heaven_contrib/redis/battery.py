@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from weakref import WeakValueDictionary
 
 from redis.asyncio import Redis as Client
 
@@ -32,8 +31,8 @@ CLOSING: Final = 2.0
 """Seconds that it may take to close all connections of a client."""
 UNBOUNDED: Final = 2**31
 
-_MEMORIES: Final[WeakValueDictionary[str, FakeServer]] = WeakValueDictionary()
-"""The named servers in memory that somebody is connected to."""
+_MEMORIES: Final[dict[str, tuple[FakeServer, list[Redis]]]] = {}
+"""The named servers in memory, and who is connected to them; without anybody they are gone."""
 
 BROKEN: Final = (refusals.ConnectionError, refusals.TimeoutError, TimeoutError)
 NOT_ALLOWED: Final = (refusals.AuthenticationError, refusals.AuthorizationError)
@@ -114,8 +113,7 @@ class Redis:
         """
         if self._client is not None:
             raise RedisError(f"{self!r} is connected already")
-        if self.settings.kind == "memory":
-            self._memory = self._find_memory()
+        self._memory = self._enter_memory()
         self._client = make(self.settings, memory=self._memory, deadline=self.settings.deadline)
         try:
             await until_it_answers(lambda: self.read(_ping), self.settings.safe_url, self.settings.start_timeout)
@@ -127,13 +125,16 @@ class Redis:
     async def disconnect(self) -> None:
         """Let calls that are on their way end by their deadline, then close all connections."""
         client, waiting = self._client, self._waiting
-        self._client = self._waiting = self._memory = None
-        if client is not None:
-            await drain(client, self.settings.deadline)
-        for each in filter(None, (client, waiting)):
-            with suppress(TimeoutError, refusals.RedisError, OSError):
-                async with asyncio.timeout(CLOSING):
-                    await each.aclose()
+        self._client = self._waiting = None
+        try:
+            if client is not None:
+                await drain(client, self.settings.deadline)
+            for each in filter(None, (client, waiting)):
+                with suppress(TimeoutError, refusals.RedisError, OSError):
+                    async with asyncio.timeout(CLOSING):
+                        await each.aclose()
+        finally:
+            self._leave_memory()
 
     async def read(self, call: Callable[[Client], Awaitable[T]]) -> T:
         """Run what may be run twice; it is, once, when the connection breaks.
@@ -245,17 +246,25 @@ class Redis:
         app.keep(self.key, self)
 
     async def _stop(self, app: App) -> None:
-        app.unkeep(self.key)
+        app.unkeep(self.key, None)
         await self.disconnect()
 
-    def _find_memory(self) -> FakeServer:
-        name = self.settings.path
-        server = _MEMORIES.get(name) if name else None
-        if server is None:
-            server = _fake_server()
-        if name:
-            _MEMORIES[name] = server
+    def _enter_memory(self) -> FakeServer | None:
+        if self.settings.kind != "memory":
+            return None
+        server = _fake_server()
+        if self.settings.path:
+            server, users = _MEMORIES.setdefault(self.settings.path, (server, []))
+            users.append(self)
         return server
+
+    def _leave_memory(self) -> None:
+        self._memory = None
+        _, users = _MEMORIES.get(self.settings.path, (None, []))
+        if self in users:
+            users.remove(self)
+            if not users:
+                del _MEMORIES[self.settings.path]
 
 
 REDIS: Final[Key[Redis]] = Key("redis")
