@@ -14,9 +14,10 @@ from heaven_contrib.sql import Database
 class World:
     """A database and a Redis by their URLs; `outbox()` makes another worker's outbox on them."""
 
-    def __init__(self, database_url, redis_url):
+    def __init__(self, database_url, redis_url, lease=2.0):
         self.database_url = database_url
         self.redis_url = redis_url
+        self.lease = lease
         self.table = f"outbox_{uuid4().hex}"
         self.stack = AsyncExitStack()
 
@@ -32,7 +33,7 @@ class World:
 
     @property
     def names(self):
-        return {"stream": self.table, "table": self.table, "poll": 0.02, "lease": 0.5}
+        return {"stream": self.table, "table": self.table, "poll": 0.02, "lease": self.lease}
 
     async def connected(self):
         redis = Redis(self.redis_url)

@@ -41,5 +41,5 @@ def lasting_redis():
 async def fragile(tmp_path, mysql_server, lasting_redis):
     """MariaDB and a Redis that keeps what it took, both to be killed."""
     lasting_redis.heal()
-    async with World(f"{mysql_server.url}?acquire_timeout=2", f"{lasting_redis.url}?deadline=0.5") as made:
+    async with World(f"{mysql_server.url}?acquire_timeout=2", f"{lasting_redis.url}?deadline=0.5", lease=0.5) as made:
         yield made

@@ -165,7 +165,7 @@ class Dying(Outbox):
         await asyncio.sleep(60)
 
 async def main():
-    made = World(sys.argv[2], sys.argv[3])
+    made = World(sys.argv[2], sys.argv[3], lease=0.8)
     made.table = sys.argv[4]
     async with made:
         await (await made.outbox(Dying, batch=5)).relay()
@@ -191,7 +191,7 @@ async def test_a_relay_that_is_killed_is_replaced(servers, killed):
                     worker.kill()
                     await servers.until_empty()
                 else:
-                    await asyncio.sleep(1.5)  # three leases
+                    await asyncio.sleep(2)  # more than two leases
                 published = await servers.stream()
         finally:
             worker.kill()

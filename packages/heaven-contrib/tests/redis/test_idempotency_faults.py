@@ -127,7 +127,7 @@ async def test_a_claim_is_held_for_as_long_as_the_handler_runs(redis_url):
     """A handler that takes longer than the lease is not overtaken; one that does not renew is."""
     for renewed in (True, False):
         gate = Gate()
-        shop = Shop(redis_url, answer=gate, lease=0.3, wait=1.0)
+        shop = Shop(redis_url, answer=gate, lease=0.6, wait=1.5)
         if not renewed:
             shop.idempotency._renew = lambda work: asyncio.sleep(0)
         async with shop.client() as client, asyncio.TaskGroup() as tasks:
@@ -175,7 +175,7 @@ async def order(req, res):
     await asyncio.sleep(60)
 
 async def main():
-    async with Shop(sys.argv[1], answer=order, lease=0.5).client(timeout=None) as client:
+    async with Shop(sys.argv[1], answer=order, lease=0.8).client(timeout=None) as client:
         await client.post("/orders", headers=ONE)
 
 asyncio.run(main())
@@ -196,7 +196,7 @@ async def test_a_worker_that_is_killed_does_not_keep_the_key(redis_server, kille
                 if killed:
                     worker.kill()
                 loop = asyncio.get_running_loop()
-                end = loop.time() + (10 if killed else 1.5)
+                end = loop.time() + (10 if killed else 2)
                 while (response := await client.post("/orders", headers=ONE)).status_code == 409 and loop.time() < end:
                     await asyncio.sleep(0.02)
         finally:
