@@ -7,17 +7,29 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
-Connection: Any = import_module("aiosqlite").Connection  # its types hide what a subclass needs
+# Its types hide what a subclass needs.
+_core: Any = import_module("aiosqlite.core")
+Connection: Any = _core.Connection
 
 STEPS: Final = 10_000
 """Instructions of SQLite's machine after which a statement asks whether it is still wanted: 0.1 ms or so."""
 
-LAST_WORDS: Final = 0.05
-"""Seconds that a thread has to end before the loop that it reports to may be gone."""
+
+def _work(queue: SimpleQueue[Any]) -> None:
+    """Do what is queued, as aiosqlite does it; once the loop is gone that it reports to, end without a word."""
+    while True:
+        try:
+            _core._connection_worker_thread(queue)  # noqa: SLF001
+        except RuntimeError:
+            if not queue.empty():
+                continue
+        return
 
 
 class RawConnection(Connection):  # type: ignore[misc]
@@ -31,9 +43,24 @@ class RawConnection(Connection):  # type: ignore[misc]
     _connection: sqlite3.Connection | None
 
     def __init__(self, connector: Callable[[], sqlite3.Connection], name: str) -> None:
-        Connection.__init__(self, connector, 64)
-        self._thread.name = name
+        Connection.__init__(self, self._open, 64)
+        self._thread = Thread(target=_work, args=(self._tx,), name=name)
+        self._open_one = connector
+        self._opened: sqlite3.Connection | None = None
         self._unwanted = False
+
+    def _open(self) -> sqlite3.Connection:
+        self._opened = self._open_one()
+        return self._opened
+
+    def stop(self) -> Any:
+        """End the thread; aiosqlite forgets the connection of somebody who was cancelled while it was opened."""
+        self._tx.put_nowait((None, self._close_opened))
+        return Connection.stop(self)
+
+    def _close_opened(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
 
     @property
     def open(self) -> bool:
@@ -45,9 +72,10 @@ class RawConnection(Connection):  # type: ignore[misc]
         result: T = await self._execute(function, self._connection, *arguments)
         return result
 
-    async def replace(self, reopen: Callable[[sqlite3.Connection], sqlite3.Connection]) -> None:
-        """Have another connection of sqlite3 from now on."""
-        self._connection = await self.run(reopen)
+    async def reopen(self) -> None:
+        """Have another connection of sqlite3 from now on: nothing of the session is left."""
+        await self.run(sqlite3.Connection.close)
+        self._connection = await self._execute(self._open)
         await self.watch()
 
     async def watch(self) -> None:
@@ -80,8 +108,8 @@ class RawConnection(Connection):  # type: ignore[misc]
             self._unwanted = True
             self._interrupt()
             self.stop()
-            self._thread.join(LAST_WORDS)
 
     def _interrupt(self) -> None:
         if self._connection is not None:
-            self._connection.interrupt()
+            with suppress(sqlite3.ProgrammingError):  # it is closed by now
+                self._connection.interrupt()

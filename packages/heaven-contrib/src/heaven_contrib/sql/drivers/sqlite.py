@@ -15,7 +15,7 @@ from heaven_contrib.sql.drivers.aiosqlite_connections import RawConnection
 from heaven_contrib.sql.drivers.connection import Connection, Driver, Isolation, Result
 from heaven_contrib.sql.drivers.sqlite_errors import refusal
 from heaven_contrib.sql.drivers.sqlite_values import bound
-from heaven_contrib.sql.errors import ConnectionFailed, ConnectionLost
+from heaven_contrib.sql.errors import ConnectionFailed, ConnectionLost, SerializationFailure
 from heaven_contrib.sql.urls import MEMORY, Settings
 
 T = TypeVar("T")
@@ -90,8 +90,20 @@ class SQLiteConnection(Connection):
         if self._driver.shared:
             await self._run(furnish)
         else:
-            await self.raw.replace(self._driver.reopened)
+            await self._reopen()
         self.tainted = False
+
+    async def _reopen(self) -> None:
+        """Go on with a new connection of sqlite3, the only way to be rid of all that a session may hold."""
+        self._between = False
+        try:
+            await self.raw.reopen()
+        except BaseException as error:
+            self.abandon()
+            if isinstance(error, sqlite3.Error | OSError | ValueError):
+                raise ConnectionLost("The database can't be opened again.") from error
+            raise
+        self._between = True
 
     async def close(self) -> None:
         try:
@@ -120,9 +132,11 @@ class SQLiteConnection(Connection):
             if not self.raw.open:
                 raise ConnectionLost("The connection to the database is closed.") from error
             failure = refusal(error)
-            self._between = not isinstance(failure, ConnectionLost)
-            if not self._between:
+            if isinstance(failure, ConnectionLost):
                 self.abandon()
+            elif isinstance(failure, SerializationFailure) and self.in_transaction:
+                await self.rollback()
+            self._between = self.raw.open
             raise failure from error
         self._between = True
         return result
@@ -151,12 +165,12 @@ def _query_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequenc
     connection.execute("SAVEPOINT heaven_many")
     try:
         affected = connection.executemany(sql, rows).rowcount
+        connection.execute("RELEASE heaven_many")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK TO heaven_many")
             connection.execute("RELEASE heaven_many")
         raise
-    connection.execute("RELEASE heaven_many")
     return Result(affected=max(affected, 0))
 
 
@@ -238,11 +252,6 @@ class SQLiteDriver(Driver):
             connection.close()
             raise
         return connection
-
-    def reopened(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        """Another connection in place of one, which is closed: nothing of its session is left."""
-        connection.close()
-        return self.opened()
 
     def _log_ahead(self, connection: sqlite3.Connection) -> None:
         """Several processes may want this of a new file at once, and SQLite does not wait there by itself."""
