@@ -101,7 +101,8 @@ class Idempotency:
     - While Redis does not answer, a request that has a key is a 503 and is not carried out.
     - A worker that is killed leaves its claim behind, which ends after `lease` seconds; the next one then carries the
       request out. What the killed one had committed before it stored its response is done twice. The same holds where
-      Redis loses its data, or can't be reached from commit to the end of the lease (logged; the response is sent).
+      Redis loses its data, or can't be reached from commit to the end of the lease (logged; the response is sent), and
+      where a server that stops cancels a request in the middle of its COMMIT, since that lets go of the key.
       Whoever must rule that out stores the key in a UNIQUE column, in the same transaction.
     - A claim is held on to for as long as the handler runs, whatever the lease. An event loop that stands still, or a
       Redis that can't be reached, for longer than the lease loses it (logged): another one may begin meanwhile.
