@@ -32,7 +32,7 @@ TABLES = (
     "CREATE TABLE filled (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40), number INT)",
 )
 ROWS_OF_WORLDS = [(key, 1 + key * 7919 % WORLDS) for key in range(1, WORLDS + 1)]
-SESSION = "SET time_zone = '+00:00'"
+SESSION = "SET time_zone = '+00:00', sql_mode = CONCAT(@@sql_mode, ',TRADITIONAL')"
 
 
 def keys() -> Callable[[], int]:
