@@ -31,6 +31,13 @@ async def keys_of(redis: Redis, pattern: str = "lock:*") -> list[bytes]:
     return [key for key in await redis.read(lambda client: client.keys(pattern)) if not key.endswith(b":fence")]
 
 
+@pytest.fixture
+def server(redis_server: RedisServer) -> RedisServer:
+    """A real Redis, in which nobody holds a lock."""
+    redis_server.flush()
+    return redis_server
+
+
 class Held:
     """A lock that another task holds, until it is told to let go."""
 
@@ -408,91 +415,91 @@ async def frozen(server: RedisServer, lock: Lock, ttl: float) -> float:
     """Seconds, as parts of the ttl, after which a holder of a frozen Redis is out of its block."""
     begun = time.monotonic()
     with suppress(LeaseLost):
-        async with lock.hold():
+        async with lock.hold(timeout=PATIENT):
             begun = time.monotonic()
             server.freeze()
             await asyncio.sleep(3 * ttl)
     return (time.monotonic() - begun) / ttl
 
 
-async def test_a_holder_that_cannot_reach_redis_is_out_before_the_ttl(redis_server: RedisServer):
+async def test_a_holder_that_cannot_reach_redis_is_out_before_the_ttl(server: RedisServer):
     """A frozen Redis cancels the block before it could give the lock to another, whatever the deadline of a call."""
     ttl = 1.0
-    redis = Redis(redis_server.url)
+    redis = Redis(server.url)
     await redis.connect()
 
-    assert await frozen(redis_server, Lock(redis, "door", ttl=ttl), ttl) < 1
+    assert await frozen(server, Lock(redis, "door", ttl=ttl), ttl) < 1
 
-    redis_server.thaw()
+    server.thaw()
     other = Lock(redis, "door", ttl=ttl, poll=0.01)
     await enter(other, timeout=PATIENT)
     await redis.disconnect()
 
 
 async def test_control_a_holder_that_trusts_its_lease_stays_for_too_long(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ):
     """The same check sees a holder without a clock of its own."""
     monkeypatch.setattr(locks._Holding, "lose", lambda holding: None)
-    redis = Redis(redis_server.url)
+    redis = Redis(server.url)
     await redis.connect()
 
-    assert await frozen(redis_server, Lock(redis, "door", ttl=0.3), 0.3) > 1
+    assert await frozen(server, Lock(redis, "door", ttl=0.3), 0.3) > 1
 
-    redis_server.thaw()
+    server.thaw()
     await redis.disconnect()
 
 
-async def test_a_short_outage_costs_no_lease(redis_server: RedisServer):
+async def test_a_short_outage_costs_no_lease(server: RedisServer):
     """A Redis that is back before the ttl has passed finds its holder still there."""
-    redis = Redis(f"{redis_server.url}?deadline=0.2")
+    redis = Redis(f"{server.url}?deadline=0.2")
     await redis.connect()
     async with Lock(redis, "door", ttl=3).hold() as lease:
         first = lease.ends
-        redis_server.freeze()
+        server.freeze()
         await asyncio.sleep(1.5)
-        redis_server.thaw()
+        server.thaw()
         await eventually(lambda: lease.ends > first)
         lease.check()
     assert [] == await keys_of(redis)
     await redis.disconnect()
 
 
-async def test_a_holder_learns_of_a_restart_that_lost_its_lock(redis_server: RedisServer):
+async def test_a_holder_learns_of_a_restart_that_lost_its_lock(server: RedisServer):
     """A Redis that begins empty ends the lease; the next one has a higher token."""
-    redis = Redis(redis_server.url)
+    redis = Redis(server.url)
     await redis.connect()
     lock = Lock(redis, "door", ttl=1)
 
     with pytest.raises(LeaseLost):
         async with lock.hold() as lease:
-            redis_server.kill()
-            redis_server.restart()
+            server.kill()
+            server.restart()
             await asyncio.sleep(PATIENT)
 
     assert lease.token < await enter(lock, timeout=PATIENT)
     await redis.disconnect()
 
 
-async def test_a_redis_that_is_down_is_a_503(redis_server: RedisServer):
+async def test_a_redis_that_is_down_is_a_503(server: RedisServer):
     """Nobody gets a lock from a Redis that is not there, and nobody waits for it."""
-    redis = Redis(redis_server.url)
+    redis = Redis(server.url)
     await redis.connect()
-    redis_server.stop()
+    server.stop()
 
     with pytest.raises(RedisUnavailable):
         await enter(Lock(redis, "door"), timeout=PATIENT)
     await redis.disconnect()
 
 
-async def test_a_release_that_fails_hides_nothing(redis_server: RedisServer, caplog: pytest.LogCaptureFixture):
+async def test_a_release_that_fails_hides_nothing(server: RedisServer, caplog: pytest.LogCaptureFixture):
     """What the block raised comes out, and a warning says that the lock ends by itself."""
-    redis = Redis(redis_server.url)
+    redis = Redis(server.url)
     await redis.connect()
 
     with pytest.raises(ZeroDivisionError):
         async with Lock(redis, "door").hold():
-            redis_server.stop()
+            server.stop()
             1 / 0
 
     assert "the lock 'door' was not released, and ends by itself: 503" in caplog.text
