@@ -90,10 +90,11 @@ async def heaven(url: str, kind: type[Plain]) -> AsyncIterator[Plain]:
 
 @asynccontextmanager
 async def redis_py(url: str) -> AsyncIterator[Plain]:
-    """A bounded pool that blocks, deadlines, a name, and no retries."""
+    """A bounded pool that blocks, deadlines, a name, no retries, and RESP 2."""
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
+    from redis.maint_notifications import MaintNotificationsConfig
 
     pool = BlockingConnectionPool.from_url(
         url,
@@ -102,6 +103,8 @@ async def redis_py(url: str) -> AsyncIterator[Plain]:
         socket_timeout=DEADLINE,
         socket_connect_timeout=DEADLINE,
         client_name="heaven",
+        protocol=2,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), 0),
     )
     async with Redis(connection_pool=pool) as client:
