@@ -147,15 +147,26 @@ class Lock:
         RegistrationError: the name, the prefix or a number can't work.
 
     Example:
-        A leader that does its work until it is not the leader any more, and then tries again::
+        >>> async def main():
+        ...     redis = Redis("memory://")
+        ...     await redis.connect()
+        ...     lock = Lock(redis, "relay", ttl=10)
+        ...     async with lock.hold(timeout=5) as lease:
+        ...         first = lease.token
+        ...     async with lock.hold(timeout=5) as lease:
+        ...         print("the token has grown:", lease.token > first)
+        ...     await redis.disconnect()
+        >>> asyncio.run(main())
+        the token has grown: True
 
-            lock = Lock(redis, "relay", ttl=10)
+        A leader that works until it is not the leader any more, and then tries again::
+
             while True:
                 try:
                     async with lock.hold() as lease:
                         await relay(lease.token)
-                except LeaseLost:
-                    continue
+                except (LeaseLost, RedisUnavailable):
+                    await asyncio.sleep(1)
     """
 
     def __init__(self, redis: Redis, name: str, *, ttl: float = 10.0, poll: float = 0.05, prefix: str = "lock") -> None:

@@ -105,13 +105,17 @@ class SharedStore:
         RegistrationError: the prefix can't work.
 
     Example:
-        ::
-
-            STOCK: Key[int] = Key("stock")
-            shared = SharedStore(redis, "shop")
-            await shared.keep(STOCK, 3, ttl=60)
-            await shared.swap(STOCK, 3, 2)  # True
-            await shared.peek(STOCK, type=int)  # 2
+        >>> STOCK: Key[int] = Key("stock")
+        >>> async def main():
+        ...     redis = Redis("memory://")
+        ...     await redis.connect()
+        ...     shared = SharedStore(redis, "shop")
+        ...     await shared.keep(STOCK, 3, ttl=60)
+        ...     swapped = await shared.swap(STOCK, 3, 2), await shared.swap(STOCK, 3, 2)
+        ...     print(swapped, await shared.peek(STOCK, type=int))
+        ...     await redis.disconnect()
+        >>> asyncio.run(main())
+        (True, False) 2
     """
 
     def __init__(self, redis: Redis, prefix: str) -> None:
@@ -258,6 +262,8 @@ class SharedStore:
 
         Example:
             ::
+
+                from contextlib import aclosing
 
                 async with aclosing(shared.watch(STOCK, type=int)) as changes:
                     async for change in changes:
