@@ -20,7 +20,7 @@ from heaven_contrib.redis.broadcast import Broadcast, Subscription
 from heaven_contrib.redis.errors import RedisError
 from heaven_contrib.redis.event_log import Entry, EventLog
 from heaven_contrib.redis.missed import Missed
-from heaven_contrib.redis.presence import Change
+from heaven_contrib.redis.presence import RoomChange
 
 HERE = Path(__file__).parent
 ROOMS = ("lobby", "kitchen", "library")
@@ -146,7 +146,7 @@ async def history(log: EventLog[Said], after: str | None) -> AsyncGenerator[Entr
             yield entry
 
 
-async def tell_members(ws: WebSocket, room: str, changes: Subscription[Change[str]]) -> None:
+async def tell_members(ws: WebSocket, room: str, changes: Subscription[RoomChange[str]]) -> None:
     """Say who is there, now and whenever somebody comes or goes."""
     await ws.send_json({"kind": "members", "names": await broadcast.members(room, type=str)})
     async for _ in changes:

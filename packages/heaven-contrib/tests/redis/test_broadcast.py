@@ -154,6 +154,24 @@ async def test_who_is_cancelled_while_subscribing_leaves_nothing(workers, redis)
     assert 0 == await subscriptions(redis)
 
 
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_who_comes_while_the_last_one_leaves_hears(workers, under_way):
+    """Wherever the leaving of the last subscriber is when the next one comes, that one hears."""
+    one, other = workers
+    first = one.subscribe("room:7")
+    await first.__aenter__()
+    channel = one._channels["broadcast:channel:room:7"]
+    leaving = asyncio.create_task(first.__aexit__(None, None, None))
+    while under_way and channel.heard:
+        await asyncio.sleep(0)
+    coming = asyncio.create_task(anext(aiter_of(one)))
+    await until(lambda: leaving.done() and channel.heard)
+    assert one._channels == {"broadcast:channel:room:7": channel}
+    await other.publish("room:7", "hello")
+
+    assert "hello" == await asyncio.wait_for(coming, PATIENCE)
+
+
 async def aiter_of(broadcast):
     async with broadcast.subscribe("room:7") as messages:
         async for message in messages:
@@ -253,6 +271,40 @@ async def test_a_lost_connection_is_told(redis_server):
         assert [[Missed(None)]] * 2 == [await take(seven, 1), await take(eight, 1)]
         await broadcast.publish("room:7", "after")
         assert ["after"] == await take(seven, 1)
+    await redis.disconnect()
+
+
+async def test_a_channel_that_redis_refuses_for_a_while_is_heard_again(redis_server, caplog):
+    """Who may not subscribe again after a lost connection is back, with a Missed, once that is allowed."""
+    redis_server.flush()
+    redis = Redis(redis_server.url)
+    await redis.connect()
+    async with connected(redis) as broadcast, broadcast.subscribe("room:7") as messages:
+        try:
+            redis_server.execute("ACL", "SETUSER", "default", "resetchannels")
+            redis_server.execute("CLIENT", "KILL", "TYPE", "pubsub")
+            await until(lambda: "a channel can't be subscribed to again" in caplog.text)
+        finally:
+            redis_server.execute("ACL", "SETUSER", "default", "allchannels")
+        assert [Missed(None)] == await take(messages, 1)
+        await broadcast.publish("room:7", "after")
+        assert ["after"] == await take(messages, 1)
+    await redis.disconnect()
+
+
+async def test_a_channel_is_left_while_redis_does_not_answer(redis_server, caplog):
+    """Who leaves waits for no longer than one deadline, and may come back."""
+    redis = Redis(f"{redis_server.url}?deadline=0.5")
+    await redis.connect()
+    async with connected(redis) as broadcast:
+        async with broadcast.subscribe("room:7"):
+            redis_server.freeze()
+        assert "is still subscribed to" in caplog.text
+        redis_server.thaw()
+        async with broadcast.subscribe("room:7") as messages:
+            await broadcast.publish("room:7", "back")
+            while (message := (await take(messages, 1))[0]) != "back":
+                assert Missed(None) == message
     await redis.disconnect()
 
 

@@ -222,8 +222,9 @@ async def test_a_log_that_lost_its_data_says_so(redis_pair):
     end = await there.append(3)
     async with aclosing(here.read(end)) as reader, aclosing(here.read("99999999999999-0")) as ahead:
         assert [Missed()] == await take(ahead, 1)
-        await redis_pair[1].write(lambda client: client.delete(here._stream.key))
         first = asyncio.create_task(anext(reader))
+        await until(lambda: here._tail._end == log_tail.parse(end))
+        await redis_pair[1].write(lambda client: client.delete(here._stream.key))
         await until(lambda: time.time() * 1000 > log_tail.parse(end)[0] + 2)  # ids are of another millisecond
         await there.append("anew")
 

@@ -14,7 +14,7 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.broadcast import Broadcast
 from heaven_contrib.redis.errors import RedisUnavailable
 from heaven_contrib.redis.missed import Missed
-from heaven_contrib.redis.presence import BATCH, Change, Presence
+from heaven_contrib.redis.presence import BATCH, Presence, RoomChange
 from heaven_testing import RedisServer
 
 PATIENCE = 10.0
@@ -54,6 +54,13 @@ async def become(broadcast, room, members):
     async with asyncio.timeout(PATIENCE):
         while await broadcast.members(room) != members:
             await asyncio.sleep(0.02)
+
+
+async def until(condition):
+    """Wait until something is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0)
 
 
 async def keys(redis):
@@ -169,6 +176,25 @@ async def test_all_leave_at_shutdown(redis_pair):
         assert [] == await other.members("room:7")
 
 
+async def test_the_end_waits_for_those_who_leave(redis_pair):
+    """Who is about to leave when the server stops has left when it has stopped."""
+
+    async def stay(broadcast):
+        async with broadcast.join("room:7", "Ada"):
+            await asyncio.sleep(PATIENCE)
+
+    async with connected(redis_pair[1]) as other:
+        async with connected(redis_pair[0]) as one:
+            staying = asyncio.create_task(stay(one))
+            await become(other, "room:7", ["Ada"])
+            staying.cancel()
+            await until(lambda: one._leaving)
+            staying.cancel()  # nobody waits for it any more
+        assert [] == await other.members("room:7")
+        assert not one._leaving
+        await asyncio.wait([staying])
+
+
 async def test_who_is_cancelled_leaves_all_the_same(workers):
     """A block that is cancelled, and once more while it ends, leaves its room."""
     one, other = workers
@@ -243,8 +269,12 @@ async def test_redis_may_be_away_for_a_while(caplog):
                 await become(broadcast, "room:7", ["Ada"])
             await become(broadcast, "room:7", [])
             got = await take(changes, 4)
-        async with connected(redis) as broadcast, broadcast.join("room:7", "Ada"):
+        async with connected(redis) as broadcast:
+            ada = broadcast.join("room:7", "Ada")
+            await ada.__aenter__()
             await asyncio.to_thread(server.kill)
+        assert "the members of this process are there for up to 0.6 s more" in caplog.text
+        await ada.__aexit__(None, None, None)
         await redis.disconnect()
 
     assert [("joined", "Bob"), ("joined", "Ada")] == got[:2]
@@ -252,7 +282,7 @@ async def test_redis_may_be_away_for_a_while(caplog):
 
 
 def test_a_change_is_read_by_its_type():
-    """What the scripts publish is a Change."""
-    assert Change("left", Person("Ada")) == msgspec.json.decode(
-        b'{"kind":"left","member":{"name":"Ada"}}', type=Change[Person]
+    """What the scripts publish is a RoomChange."""
+    assert RoomChange("left", Person("Ada")) == msgspec.json.decode(
+        b'{"kind":"left","member":{"name":"Ada"}}', type=RoomChange[Person]
     )

@@ -15,7 +15,7 @@ from heaven.logs import logger
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisError, RedisUnavailable
 from heaven_contrib.redis.missed import Missed
-from heaven_contrib.redis.presence import Change, Presence
+from heaven_contrib.redis.presence import Presence, RoomChange
 from heaven_contrib.redis.subscription import Gap, Subscriber
 from heaven_contrib.redis.values import decode, encode
 
@@ -219,16 +219,16 @@ class Broadcast:
         return [decode(member, type, room) for member in await self._presence.members(room)]
 
     @overload
-    def changes(self, room: str, *, type: type[T]) -> AbstractAsyncContextManager[Subscription[Change[T]]]: ...
+    def changes(self, room: str, *, type: type[T]) -> AbstractAsyncContextManager[Subscription[RoomChange[T]]]: ...
     @overload
-    def changes(self, room: str, *, type: Any = ...) -> AbstractAsyncContextManager[Subscription[Change[Any]]]: ...
+    def changes(self, room: str, *, type: Any = ...) -> AbstractAsyncContextManager[Subscription[RoomChange[Any]]]: ...
     @asynccontextmanager
-    async def changes(self, room: str, *, type: Any = Any) -> AsyncGenerator[Subscription[Change[Any]], None]:  # noqa: A002
-        """Hear who joins and who leaves a room: a subscription as others, whose values are `Change`s.
+    async def changes(self, room: str, *, type: Any = Any) -> AsyncGenerator[Subscription[RoomChange[Any]], None]:  # noqa: A002
+        """Hear who joins and who leaves a room: a subscription as others, whose values are `RoomChange`s.
 
         Ask for `members` inside of the block, at its beginning and after each `Missed`.
         """
-        async with self._subscribed(self._presence.channel(room), Change[type]) as changes:
+        async with self._subscribed(self._presence.channel(room), RoomChange[type]) as changes:
             self._presence.watch(room)
             try:
                 yield changes

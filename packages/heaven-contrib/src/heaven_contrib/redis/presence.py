@@ -69,7 +69,7 @@ return redis.call('HKEYS', counts)
 """
 
 
-class Change(msgspec.Struct, Generic[T], frozen=True):
+class RoomChange(msgspec.Struct, Generic[T], frozen=True):
     """Somebody came or went.
 
     Args:
