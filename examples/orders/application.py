@@ -6,6 +6,8 @@ This file says what there is; each line names the function that does it.
 from __future__ import annotations
 
 from heaven import SHUTDOWN, App
+from heaven_contrib.redis import Broadcast, Redis
+from heaven_contrib.sql import Database
 
 import attachments
 import handlers
@@ -19,7 +21,12 @@ from storage import OrderClosed, OrderMissing
 
 config = settings.from_environment()
 app = App(config, origins=config["origins"])
+redis = Redis(config["redis"])
 
+app.ONCE(lifetime.make_folder)
+app.plugin(Database(config["database"], migrations=settings.HERE / "migrations"))
+app.plugin(redis)
+app.plugin(Broadcast(redis, "shop"))
 app.ONCE(lifetime.open_shop)
 app.ON(SHUTDOWN, lifetime.close_shop)
 app.DAEMON(lifetime.publish_summary, every=config["summary_every"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,7 +22,6 @@ async def upload(req: Request, res: Response, ctx: Context) -> Attachment:
     board: Board = req.app.peek("board")
     order = await orders.read(req.params["id"])
     folder: Path = req.app.CONFIG("attachments")
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     async for part in req.parts():
         if part.name != "file" or not part.filename:
             continue
@@ -32,7 +30,7 @@ async def upload(req: Request, res: Response, ctx: Context) -> Attachment:
         kind = part.content_type or "application/octet-stream"
         attachment = await orders.attach(order.id, part.filename[:200], kind, size, path.name)
         attachment.url = req.url_for("attachment", id=order.id, attachment=attachment.id)
-        board.publish("attached", {"id": order.id, "name": attachment.name, "size": size})
+        res.defer(board.publish, "attached", {"id": order.id, "name": attachment.name, "size": size})
         res.status = 201
         res.headers["location"] = attachment.url
         return attachment

@@ -69,16 +69,21 @@ def page_wanted(req: Request) -> tuple[int, int, Status | None]:
 
 
 async def create_order(req: Request, res: Response, ctx: Context) -> Order:
-    """POST /orders: take a new order, tell everybody, confirm it to the customer once the answer is sent."""
+    """POST /orders: take a new order; once the answer is sent, tell everybody, and confirm it to the customer."""
     orders: OrderStore = req.app.peek("orders")
     board: Board = req.app.peek("board")
     new: NewOrder = req.data
     order = await orders.create(new, price(new.lines, req.app.peek("products")))
-    board.publish("created", OrderRow(order.id, order.created, order.customer, order.status, order.total))
+    res.defer(board.publish, "created", to_list(order))
     res.defer(confirm, order)
     res.status = 201
     res.headers["location"] = req.url_for("order", id=order.id)
     return order
+
+
+def to_list(order: Order) -> OrderRow:
+    """An order as it stands in a list."""
+    return OrderRow(order.id, order.created, order.customer, order.status, order.total)
 
 
 def confirm(order: Order) -> None:
@@ -97,7 +102,7 @@ async def cancel_order(req: Request, res: Response, ctx: Context) -> Order:
     orders: OrderStore = req.app.peek("orders")
     board: Board = req.app.peek("board")
     order = await orders.cancel(req.params["id"])
-    board.publish("cancelled", OrderRow(order.id, order.created, order.customer, order.status, order.total))
+    res.defer(board.publish, "cancelled", to_list(order))
     return with_links(req, order)
 
 

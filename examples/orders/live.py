@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 from heaven import Context, Request, Response, WebSocket
+from heaven_contrib.redis import Missed, last_event_id
+from heaven_contrib.redis.broadcast import Subscription
 
 from board import Board, Change
 from hooks import is_key
@@ -23,19 +26,20 @@ SAY = msgspec.json.Decoder(Say)
 
 async def events(req: Request, res: Response, ctx: Context) -> None:
     """GET /events: new orders and summaries as they happen; a browser that was cut off gets what it missed."""
-    last = req.headers.get("last-event-id", "")
-    after = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else None
-    res.events(public_changes(req.app.peek("board"), req.app.peek("orders"), after))
+    board: Board = req.app.peek("board")
+    after = last_event_id(req)
+    if after is None:
+        latest = await board.log.latest(1)
+        after = latest[-1].id if latest else "0-0"
+    res.events(public_events(req, board, req.app.peek("orders"), after))
 
 
-async def public_changes(board: Board, orders: OrderStore, after: int | None) -> AsyncIterator[dict[str, Any]]:
-    """A summary at once, then every new order and every later summary."""
-    with board.listen(after) as changes:
-        yield {"event": "summary", "data": await orders.summary()}
-        while True:
-            change = await changes.get()
-            if change.kind in ("created", "summary"):
-                yield {"id": str(change.number), "event": change.kind, "data": change.data}
+async def public_events(req: Request, board: Board, orders: OrderStore, after: str) -> AsyncIterator[dict[str, Any]]:
+    """A summary at once, with the place in the log where a listener goes on who hears nothing else; then the log."""
+    yield {"id": after, "event": "summary", "data": await orders.summary()}
+    async with aclosing(board.log.events(req, after=after)) as changes:
+        async for change in changes:
+            yield change
 
 
 async def staff_board(req: Request, ws: WebSocket, ctx: Context) -> None:
@@ -46,15 +50,15 @@ async def staff_board(req: Request, ws: WebSocket, ctx: Context) -> None:
         await ws.close(POLICY_VIOLATION, "the key is wrong")
         return
     board: Board = req.app.peek("board")
-    with board.listen() as changes:
+    async with board.listen() as changes:
         teller = asyncio.create_task(tell(ws, changes))
         try:
-            board.publish("joined", {"name": hello.name})
+            await board.publish("joined", {"name": hello.name})
             await hear(ws, board, hello.name)
         finally:
             teller.cancel()
             await asyncio.wait([teller])
-            board.publish("left", {"name": hello.name})
+            await board.publish("left", {"name": hello.name})
 
 
 async def greeting(ws: WebSocket) -> Hello | None:
@@ -66,12 +70,10 @@ async def greeting(ws: WebSocket) -> Hello | None:
         return None
 
 
-async def tell(ws: WebSocket, changes: asyncio.Queue[Change]) -> None:
+async def tell(ws: WebSocket, changes: Subscription[Change]) -> None:
     """Pass every change on to one member of the staff."""
-    while True:
-        change = await changes.get()
-        if change.kind != "summary":
-            await ws.send_json(change)
+    async for change in changes:
+        await ws.send_json({"kind": "missed", "data": {}} if isinstance(change, Missed) else change)
 
 
 async def hear(ws: WebSocket, board: Board, name: str) -> None:
@@ -82,4 +84,4 @@ async def hear(ws: WebSocket, board: Board, name: str) -> None:
         except msgspec.MsgspecError as error:
             await ws.send_json({"kind": "refused", "data": {"reason": str(error)}})
         else:
-            board.publish("said", {"name": name, "text": say.text})
+            await board.publish("said", {"name": name, "text": say.text})

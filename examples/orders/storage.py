@@ -1,38 +1,26 @@
-"""Where orders are kept: one class, SQLite behind it.
+"""Where orders are kept: one class, and a database behind it.
 
-Every method is `async` and speaks in schemas, so replacing SQLite by a server is a change of this file alone.
+The statements are the same for SQLite and MySQL; where the two differ, in their tables, `migrations/` has a file for
+each.
 """
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
+from heaven_contrib.sql import Database, IntegrityError, Queries
 
 from schemas import Attachment, Line, NewOrder, Order, OrderRow, Page, Status, Summary
 
-T = TypeVar("T")
+INSERT = "INSERT INTO orders VALUES (:id, :created, :customer, :email, :status, :total, :items, :note)"
+ROW = "SELECT id, created, customer, status, total FROM orders"
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS orders (
-    id INTEGER PRIMARY KEY, created TEXT NOT NULL, customer TEXT NOT NULL, email TEXT NOT NULL,
-    status TEXT NOT NULL, total INTEGER NOT NULL, lines TEXT NOT NULL, note TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS orders_by_status ON orders (status, id);
-CREATE TABLE IF NOT EXISTS attachments (
-    id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL REFERENCES orders, name TEXT NOT NULL,
-    content_type TEXT NOT NULL, size INTEGER NOT NULL, file TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS attachments_by_order ON attachments (order_id);
-"""
-
-INSERT = "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+LARGEST = 2**63 - 1
+"""The largest number that a column can hold."""
 
 
 class OrderMissing(LookupError):
@@ -44,167 +32,112 @@ class OrderClosed(ValueError):
 
 
 class OrderStore:
-    """Lives as long as the application: one SQLite connection, used from threads, by one of them at a time."""
+    """Lives as long as the application; several workers may have one each, on the same database."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._turn = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-
-    async def open(self) -> None:
-        """Open the file, and create what is not in it."""
-
-        def connect() -> sqlite3.Connection:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._path, check_same_thread=False, timeout=10)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(TABLES)
-            return connection
-
-        self._connection = await asyncio.to_thread(connect)
-
-    async def close(self) -> None:
-        """Close the file, when whatever is running on it has ended."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await asyncio.to_thread(self._alone, connection.close)
-
-    def _alone(self, work: Callable[[], T]) -> T:
-        with self._turn:
-            return work()
-
-    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in a thread as one transaction: committed when it returns, rolled back when it raises."""
-        connection = self._connection
-        if connection is None:
-            raise RuntimeError("OrderStore is closed; call open() first")
-
-        def transaction() -> T:
-            try:
-                with connection:
-                    return work(connection)
-            except OverflowError as error:
-                raise OrderMissing("No order has a number that large.") from error
-
-        return await asyncio.to_thread(self._alone, transaction)
+    def __init__(self, db: Database) -> None:
+        self._db = db
 
     async def load(self, orders: Iterable[Order]) -> int:
         """Fill an empty store with these orders; one that has orders stays as it is. Returns how many it holds now."""
+        if await self._count() == 0:
+            with suppress(IntegrityError):  # of several workers that start at the same time, one is the fastest
+                await self._db.execute_many(INSERT, [to_row(order) for order in orders])
+        return await self._count()
 
-        def work(db: sqlite3.Connection) -> int:
-            db.execute("BEGIN IMMEDIATE")
-            count: int = db.execute("SELECT count(*) FROM orders").fetchone()[0]
-            if count == 0:
-                count = db.executemany(INSERT, map(to_row, orders)).rowcount
-            return count
-
-        return await self._run(work)
+    async def _count(self, where: str = "", **values: Any) -> int:
+        count: int = await self._db.fetch_value(f"SELECT count(*) FROM orders {where}", values)
+        return count
 
     async def create(self, new: NewOrder, lines: Sequence[Line]) -> Order:
         """Keep a new order and give it its number."""
         total = sum(line.price * line.quantity for line in lines)
         now = datetime.now(UTC).replace(microsecond=0)
         order = Order(0, now, new.customer, new.email, "new", total, list(lines), new.note)
-
-        def work(db: sqlite3.Connection) -> Order:
-            order.id = db.execute(INSERT, to_row(order)).lastrowid or 0
-            return order
-
-        return await self._run(work)
+        done = await self._db.execute(INSERT, to_row(order))
+        order.id = done.last_id or 0
+        return order
 
     async def read(self, number: int) -> Order:
         """The order of this number, with its attachments; raises OrderMissing."""
-        return await self._run(lambda db: find(db, number))
+        return await find(self._db, number)
 
     async def page(self, page: int, size: int, status: Status | None = None) -> Page:
         """One page of orders, newest first; all of them, or those of one status."""
-        where, values = ("WHERE status = ?", [status]) if status else ("", [])
-
-        def work(db: sqlite3.Connection) -> Page:
-            total = db.execute(f"SELECT count(*) FROM orders {where}", values).fetchone()[0]
-            rows = db.execute(
-                f"SELECT id, created, customer, status, total FROM orders {where} ORDER BY id DESC LIMIT ? OFFSET ?",
-                [*values, size, (page - 1) * size],
-            )
-            return Page([msgspec.convert(dict(row), OrderRow) for row in rows], page, size, total)
-
-        return await self._run(work)
+        where, values = ("WHERE status = :status", {"status": status}) if status else ("", {})
+        limit = {"size": size, "skipped": (page - 1) * size}
+        query = f"{ROW} {where} ORDER BY id DESC LIMIT :size OFFSET :skipped"
+        rows = await self._db.fetch_all(query, {**values, **limit}, into=OrderRow)
+        return Page(rows, page, size, await self._count(where, **values))
 
     async def cancel(self, number: int) -> Order:
         """Cancel an order that was not shipped; raises OrderMissing or OrderClosed."""
-
-        def work(db: sqlite3.Connection) -> Order:
-            change = "UPDATE orders SET status = 'cancelled' WHERE id = ? AND status IN ('new', 'paid')"
-            changed = db.execute(change, [number]).rowcount
-            order = find(db, number)
-            if not changed:
-                raise OrderClosed(f"Order {number} is {order.status} and can't be cancelled.")
-            return order
-
-        return await self._run(work)
+        change = "UPDATE orders SET status = 'cancelled' WHERE id = :id AND status IN ('new', 'paid')"
+        async with self._db.transaction() as tx:
+            done = await tx.execute(change, {"id": known(number)})
+            order = await find(tx, number)
+        if not done.affected:
+            raise OrderClosed(f"Order {number} is {order.status} and can't be cancelled.")
+        return order
 
     async def attach(self, number: int, name: str, content_type: str, size: int, file: str) -> Attachment:
         """Note that `file` belongs to an order; raises OrderMissing."""
-
-        def work(db: sqlite3.Connection) -> Attachment:
-            find(db, number)
-            cursor = db.execute(
-                "INSERT INTO attachments (order_id, name, content_type, size, file) VALUES (?, ?, ?, ?, ?)",
-                [number, name, content_type, size, file],
-            )
-            return Attachment(cursor.lastrowid or 0, name, content_type, size)
-
-        return await self._run(work)
+        insert = (
+            "INSERT INTO attachments (order_id, name, content_type, size, file) "
+            "VALUES (:order, :name, :content_type, :size, :file)"
+        )
+        values = {"order": known(number), "name": name, "content_type": content_type, "size": size, "file": file}
+        try:
+            done = await self._db.execute(insert, values)
+        except IntegrityError as error:
+            raise OrderMissing(f"There is no order {number}.") from error
+        return Attachment(done.last_id or 0, name, content_type, size)
 
     async def attachment(self, number: int, attachment: int) -> tuple[str, str]:
         """The label and the file of an attachment; raises OrderMissing."""
-
-        def work(db: sqlite3.Connection) -> tuple[str, str]:
-            query = "SELECT name, file FROM attachments WHERE order_id = ? AND id = ?"
-            row = db.execute(query, [number, attachment]).fetchone()
-            if row is None:
-                raise OrderMissing(f"Order {number} has no attachment {attachment}.")
-            return row["name"], row["file"]
-
-        return await self._run(work)
+        query = "SELECT name, file FROM attachments WHERE order_id = :order AND id = :id"
+        row = await self._db.fetch_one(query, {"order": known(number), "id": known(attachment)})
+        if row is None:
+            raise OrderMissing(f"Order {number} has no attachment {attachment}.")
+        return row["name"], row["file"]
 
     async def summary(self) -> Summary:
         """How many orders there are of each status, and what they are worth."""
+        query = "SELECT status, count(*) AS orders, sum(total) AS total FROM orders GROUP BY status"
+        rows = await self._db.fetch_all(query)
+        counts: dict[str, int] = {row["status"]: row["orders"] for row in rows}
+        return Summary(**counts, revenue=sum(int(row["total"]) for row in rows if row["status"] != "cancelled"))
 
-        def work(db: sqlite3.Connection) -> Summary:
-            rows = db.execute("SELECT status, count(*), sum(total) FROM orders GROUP BY status").fetchall()
-            counts: dict[str, int] = {row[0]: row[1] for row in rows}
-            return Summary(**counts, revenue=sum(row[2] for row in rows if row[0] != "cancelled"))
+    async def every(self, batch: int = 500) -> AsyncIterator[OrderRow]:
+        """All orders, oldest first.
 
-        return await self._run(work)
-
-    async def every(self, batch: int = 500) -> AsyncIterator[Order]:
-        """All orders, oldest first, read in batches so that memory holds one of them."""
-        query, last = "SELECT * FROM orders WHERE id > ? ORDER BY id LIMIT ?", 0
-        while rows := await self._run(lambda db: db.execute(query, [last, batch]).fetchall()):  # noqa: B023 - awaited here
+        In batches, so that memory holds one of them, and a client that reads slowly keeps no connection meanwhile.
+        """
+        query, last = f"{ROW} WHERE id > :last ORDER BY id LIMIT :batch", 0
+        while rows := await self._db.fetch_all(query, {"last": last, "batch": batch}, into=OrderRow):
             for row in rows:
-                yield from_row(row)
-            last = rows[-1]["id"]
+                yield row
+            last = rows[-1].id
 
 
-def to_row(order: Order) -> list[Any]:
+def known(number: int) -> int:
+    """The number of something, if a column can hold it; raises OrderMissing."""
+    if number > LARGEST:
+        raise OrderMissing("No order has a number that large.")
+    return number
+
+
+def to_row(order: Order) -> dict[str, Any]:
     """An order as the columns of its table; one that has no number yet gets the next one."""
-    lines = msgspec.json.encode(order.lines).decode()
-    created = order.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return [order.id or None, created, order.customer, order.email, order.status, order.total, lines, order.note]
+    values = {name: getattr(order, name) for name in ("created", "customer", "email", "status", "total", "note")}
+    return {"id": order.id or None, "items": msgspec.json.encode(order.lines).decode(), **values}
 
 
-def from_row(row: sqlite3.Row, attachments: Iterable[Attachment] = ()) -> Order:
-    """The columns of its table as an order."""
-    values = dict(row) | {"lines": msgspec.json.decode(row["lines"]), "attachments": list(attachments)}
-    return msgspec.convert(values, Order)
-
-
-def find(db: sqlite3.Connection, number: int) -> Order:
-    """The order of this number and its attachments; raises OrderMissing."""
-    row = db.execute("SELECT * FROM orders WHERE id = ?", [number]).fetchone()
+async def find(db: Queries, number: int) -> Order:
+    """The order of this number and its attachments, inside of a transaction or outside; raises OrderMissing."""
+    row = await db.fetch_one("SELECT * FROM orders WHERE id = :id", {"id": known(number)})
     if row is None:
         raise OrderMissing(f"There is no order {number}.")
-    query = "SELECT id, name, content_type, size FROM attachments WHERE order_id = ? ORDER BY id"
-    return from_row(row, [Attachment(**dict(attachment)) for attachment in db.execute(query, [number])])
+    query = "SELECT id, name, content_type, size FROM attachments WHERE order_id = :id ORDER BY id"
+    attachments = await db.fetch_all(query, {"id": number}, into=Attachment)
+    lines = msgspec.json.decode(row["items"])
+    return msgspec.convert({**row, "lines": lines, "attachments": attachments}, Order, strict=False)

@@ -19,9 +19,9 @@ ADA = {"customer": "Ada Lovelace", "email": "ada@example.com", "lines": [{"sku":
 
 
 @pytest.fixture
-def app(load: Callable[..., Any], tmp_path: Path) -> App:
-    """The example, with a data folder of its own."""
-    app: App = load("orders", SHOP_DATA=str(tmp_path), SHOP_API_KEY="test-key")
+def app(load: Callable[..., Any], tmp_path: Path, new_places: dict[str, str]) -> App:
+    """The example, with data of its own."""
+    app: App = load("orders", SHOP_DATA=str(tmp_path), SHOP_API_KEY="test-key", **new_places)
     return app
 
 

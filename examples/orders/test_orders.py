@@ -26,25 +26,21 @@ SETTINGS = {"SHOP_API_KEY": "test-key", "SHOP_ORIGINS": "{url}", "SHOP_SUMMARY_E
 
 
 @pytest.fixture(scope="module")
-def server(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The example under uvicorn, for all tests of this module, with a data folder of its own."""
-    return serve("orders", SHOP_DATA=str(tmp_path_factory.mktemp("data")), **SETTINGS)
+def data(tmp_path_factory: pytest.TempPathFactory, places: dict[str, str]) -> dict[str, str]:
+    """Settings for all tests of this module: the example starts anew with each of them, and keeps its orders."""
+    return {**SETTINGS, **places, "SHOP_DATA": str(tmp_path_factory.mktemp("data"))}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of the example in this process: it starts anew with each test, and keeps its orders."""
-    return tmp_path_factory.mktemp("data")
+def server(serve: Callable[..., Any], data: dict[str, str]) -> Any:
+    """The example under uvicorn, for all tests of this module."""
+    return serve("orders", **data)
 
 
 @pytest.fixture
-def client(way: str, start: Callable[..., Any], request: pytest.FixtureRequest) -> Iterator[Any]:
+def client(way: str, start: Callable[..., Any], data: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Any]:
     """A client for the example; in this process it fails the test that leaves something behind."""
-    if way == "uvicorn":
-        running = request.getfixturevalue("server").client()
-    else:
-        running = start("orders", SHOP_DATA=str(request.getfixturevalue("folder")), **SETTINGS)
-    with running as client:
+    with request.getfixturevalue("server").client() if way == "uvicorn" else start("orders", **data) as client:
         yield client
 
 
@@ -371,6 +367,11 @@ def test_a_listener_that_comes_back_gets_what_it_missed(client: httpx.Client) ->
     assert made["id"] == created["data"]["id"]
 
 
+def test_a_place_that_no_event_has_is_refused(client: httpx.Client) -> None:
+    """Last-Event-ID is what the shop has sent, or a 400."""
+    assert client.get("/events", headers={"last-event-id": "yesterday"}).status_code == 400
+
+
 # The staff board
 
 
@@ -458,9 +459,11 @@ def test_the_page_and_its_files_are_served(client: httpx.Client) -> None:
     assert client.head("/").status_code == 200
 
 
-def test_it_stops_while_somebody_listens_and_keeps_its_orders(start: Callable[..., Any], tmp_path: Path) -> None:
+def test_it_stops_while_somebody_listens_and_keeps_its_orders(
+    start: Callable[..., Any], tmp_path: Path, new_places: dict[str, str]
+) -> None:
     """SIGTERM ends open event streams, and boards with 1001; orders are there after the next start, loaded once."""
-    settings = {"SHOP_DATA": str(tmp_path), "SHOP_API_KEY": "test-key"}
+    settings = {"SHOP_DATA": str(tmp_path), "SHOP_API_KEY": "test-key", **new_places}
     with start("orders", **settings) as client, client.stream("GET", "/events") as answer, staff(client, "Ada") as ada:
         stream = events(answer)
         next(stream)

@@ -103,6 +103,7 @@ function listen() {
   events.addEventListener("open", () => setState("events-state", "on", "Events: live"));
   events.addEventListener("error", () => setState("events-state", "bad", "Events: reconnecting"));
   events.addEventListener("summary", (event) => showSummary(JSON.parse(event.data)));
+  events.addEventListener("gap", refresh);
   events.addEventListener("created", async (event) => {
     const order = JSON.parse(event.data);
     announce(`New order ${order.id} from ${order.customer}`);
@@ -120,6 +121,7 @@ const SENTENCES = {
   joined: (staff) => `${staff.name} joined.`,
   left: (staff) => `${staff.name} left.`,
   refused: (problem) => `Not sent: ${problem.reason}`,
+  missed: () => "Something was said or done that did not come through.",
 };
 
 function pin(change) {
@@ -130,7 +132,7 @@ function pin(change) {
   $("board").append(entry);
   while ($("board").children.length > 100) $("board").firstChild.remove();
   $("board").scrollTop = $("board").scrollHeight;
-  if (change.kind === "cancelled") refresh();
+  if (change.kind === "cancelled" || change.kind === "missed") refresh();
 }
 
 function join(name) {
