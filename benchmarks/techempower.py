@@ -52,7 +52,7 @@ ENDPOINTS = (
     Endpoint("/updates?queries=20", "application/json", rf"\[{WORLD}(,{WORLD}){{19}}\]", 20),
     Endpoint("/fortunes", "text/html; charset=utf-8", r"<!DOCTYPE html>.*(<tr><td>.*){13}ベンチマーク.*</html>"),
     Endpoint(
-        "/cached-queries?count=20", "application/json", rf"\[{WORLD}(,{WORLD}){{19}}\]", 20, "/cached-queries?count=500"
+        "/cached-queries?count=20", "application/json", rf"\[{WORLD}(,{WORLD}){{19}}\]", 20, "/cached-queries?count=100"
     ),
 )
 
@@ -124,6 +124,6 @@ def load(plan: Plan, name: str, path: str, url: str, seconds: int) -> float:
     Returns:
         Requests per second.
     """
-    command = ["taskset", "-c", str(plan.other), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url + path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 30)
+    command = ["taskset", "-c", str(plan.other), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s"]
+    done = subprocess.run([*command, url + path], capture_output=True, text=True, check=False, timeout=seconds + 30)
     return rate(done, f"{name}: {path}")
