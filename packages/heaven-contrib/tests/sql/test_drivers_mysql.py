@@ -11,6 +11,7 @@ import tracemalloc
 import uuid
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import time as clock
 from decimal import Decimal
 
 import pytest
@@ -134,6 +135,7 @@ async def test_text_arrives_as_it_was_sent(connection, mode):
         ("DOUBLE", 1e300, 1e300),
         ("DECIMAL(20,10)", Decimal("3.1415926535"), Decimal("3.1415926535")),
         ("BLOB", b"\0\xff'\\", b"\0\xff'\\"),
+        ("TIME", clock(1, 2, 3), timedelta(hours=1, minutes=2, seconds=3)),
         ("BLOB", bytearray(b"ab"), b"ab"),
         ("BLOB", memoryview(b"ab"), b"ab"),
         ("BIT(12)", 0xABC, 0xABC),
@@ -568,6 +570,26 @@ async def test_a_stream_that_is_left_early_leaves_a_connection_that_works(connec
         async for _ in batches:
             break
     assert connection.usable
+    assert await value(connection, "SELECT 1") == 1
+
+
+async def test_a_stream_whose_rest_does_not_come_is_hung_up_on(connection):
+    """Nobody waits for rows that nobody wants: a tenth of a second, and no longer."""
+    began = time.monotonic()
+    sql = "SELECT seq, REPEAT('x', 40000), SLEEP(IF(seq = 4, 20, 0)) FROM seq_1_to_5"
+    async with aclosing(connection.stream(sql)) as batches:
+        async for _ in batches:
+            break
+    assert not connection.usable
+    assert time.monotonic() - began < 3
+
+
+async def test_a_stream_whose_rest_is_refused_leaves_a_connection_that_works(connection):
+    """What is refused of it was not wanted."""
+    sql = "SELECT seq, REPEAT('x', 40000), IF(seq = 4, (SELECT 1 UNION SELECT 2), 0) FROM seq_1_to_5"
+    async with aclosing(connection.stream(sql)) as batches:
+        async for _ in batches:
+            break
     assert await value(connection, "SELECT 1") == 1
 
 

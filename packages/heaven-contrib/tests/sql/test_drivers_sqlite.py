@@ -101,6 +101,28 @@ async def test_many_may_open_a_new_file_at_once(file, count):
         await each.close()
 
 
+@pytest.mark.parametrize("patience", [0.1, 5])
+async def test_opening_waits_for_who_has_the_file_to_himself(file, patience):
+    """As long as `busy_timeout` says, also where SQLite itself does not wait."""
+    driver = driver_for(parse(f"sqlite:///{file}?busy_timeout={patience}"), None)
+    holder = sqlite3.connect(file, isolation_level=None)
+    holder.execute("CREATE TABLE t (id INTEGER)")
+    holder.execute("BEGIN EXCLUSIVE")
+    opening = asyncio.ensure_future(driver.connect())
+    await asyncio.sleep(0.2)
+    if patience == 0.1:
+        with pytest.raises(ConnectionFailed) as caught:
+            await opening
+        assert "locked" in "".join(caught.value.__notes__)
+        holder.close()
+    else:
+        assert not opening.done()
+        holder.close()
+        connection = await opening
+        assert await value(connection, "PRAGMA journal_mode") == "wal"
+        await connection.close()
+
+
 # Values
 
 
@@ -447,6 +469,18 @@ async def test_rows_that_are_checked_at_their_end_are_all_there_or_none(connecti
         await connection.query_many("INSERT INTO child VALUES (?)", [[1], [2]])
     assert not connection.in_transaction
     assert await value(connection, "SELECT COUNT(*) FROM child") == 0
+
+
+async def test_a_reset_can_be_cancelled(on_disk):
+    """The connection is given up then."""
+    connection = await on_disk.connect()
+    task = asyncio.ensure_future(connection.reset())
+    while connection.raw.open and not task.done():
+        await asyncio.sleep(0)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await connection.close()
 
 
 async def test_check(connection):
