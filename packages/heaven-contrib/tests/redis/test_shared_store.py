@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -259,7 +258,7 @@ async def test_a_watch_gives_the_state_and_then_its_changes(stores: tuple[Shared
     """First what is kept now, then each change, by whatever word and worker."""
     one, other = stores
 
-    async with aclosing(one.watch(STOCK, type=int)) as changes:
+    async with one.watch(STOCK, type=int) as changes:
         seen = [await soon(changes)]
         for change in (
             other.keep(STOCK, 3),
@@ -278,7 +277,7 @@ async def test_a_watch_sees_what_expires(shared: SharedStore):
     """Redis publishes no expiry, so that the watch looks when the ttl has passed."""
     await shared.keep("value", 1, ttl=0.05)
 
-    async with aclosing(shared.watch("value")) as changes:
+    async with shared.watch("value") as changes:
         assert [1, ABSENT] == [await soon(changes), await soon(changes)]
 
 
@@ -286,7 +285,7 @@ async def test_a_watch_follows_a_ttl_that_was_prolonged(shared: SharedStore):
     """A value that is kept again, unchanged and for longer, is no change, and it is seen when it expires at last."""
     await shared.keep("value", 1, ttl=0.1)
 
-    async with aclosing(shared.watch("value")) as changes:
+    async with shared.watch("value") as changes:
         assert 1 == await soon(changes)
         begun = time.monotonic()
         await shared.keep("value", 1, ttl=0.25)
@@ -297,7 +296,7 @@ async def test_a_watch_follows_a_ttl_that_was_prolonged(shared: SharedStore):
 async def test_a_slow_watcher_gets_the_last_state(stores: tuple[SharedStore, SharedStore]):
     """States that were replaced before they were looked at are left out; the last one never is."""
     one, other = stores
-    async with aclosing(one.watch(STOCK)) as changes:
+    async with one.watch(STOCK) as changes:
         assert ABSENT is await soon(changes)
         for number in range(1, 101):
             await other.keep(STOCK, number)
@@ -319,15 +318,24 @@ async def test_no_change_falls_between_looking_and_listening(stores: tuple[Share
     one, other = stores
     for number in range(20):
         changing = asyncio.create_task(keep_later(other, number))
-        async with aclosing(one.watch(STOCK)) as changes:
+        async with one.watch(STOCK) as changes:
             while await soon(changes) != number:
                 pass
         await changing
 
 
+async def test_a_watch_that_is_not_left_can_do_without_a_block(shared: SharedStore):
+    """It is an iterator like others; what can't be watched is said at once."""
+    async for change in shared.watch(STOCK):
+        assert Change(ABSENT) == change
+        break
+    with pytest.raises(ValueError, match="a key is called ''"):
+        shared.watch("")
+
+
 async def test_a_watch_says_what_is_of_another_type(shared: SharedStore):
     """A value that is not what was asked for ends the watch with the error that names it."""
-    async with aclosing(shared.watch(STOCK, type=int)) as changes:
+    async with shared.watch(STOCK, type=int) as changes:
         assert ABSENT is await soon(changes)
         await shared.keep("stock", "none")
         with pytest.raises(DecodeError, match="stock"):
@@ -339,7 +347,7 @@ async def test_a_watch_ends_with_its_connection(redis: Redis):
     shared = SharedStore(redis, "shop")
     before = asyncio.all_tasks()
 
-    async with aclosing(shared.watch(STOCK)) as changes:
+    async with shared.watch(STOCK) as changes:
         assert ABSENT is await soon(changes)
         assert [(b"shop:{stock}:changes", 1)] == await subscribed(redis)
 
@@ -429,7 +437,7 @@ async def test_a_change_whose_answer_is_lost_is_sent_once(
 
 async def missed(redis_server: RedisServer, store: SharedStore) -> Any:
     """What a watch gives after a change that happened while its connection was cut."""
-    async with aclosing(store.watch("value")) as changes:
+    async with store.watch("value") as changes:
         await soon(changes)
         waiting = asyncio.create_task(soon(changes))
         channel = "shop:{value}:changes"
@@ -464,7 +472,7 @@ async def test_control_a_watch_that_overlooks_gaps_misses_the_last_state(
 async def test_a_watch_outlives_a_restart(redis_server: RedisServer, on_server: SharedStore):
     """A watch waits while Redis is away, and gives what is there then."""
     await on_server.keep("value", 1)
-    async with aclosing(on_server.watch("value")) as changes:
+    async with on_server.watch("value") as changes:
         assert 1 == await soon(changes)
         waiting = asyncio.create_task(soon(changes))
         redis_server.kill()
@@ -480,7 +488,7 @@ async def test_a_watch_outlives_a_restart(redis_server: RedisServer, on_server: 
 async def test_a_watch_looks_again_when_a_look_fails(redis_server: RedisServer, on_server: SharedStore):
     """A ttl that ends while Redis is frozen is seen when it is back."""
     await on_server.keep("value", 1, ttl=0.2)
-    async with aclosing(on_server.watch("value")) as changes:
+    async with on_server.watch("value") as changes:
         assert 1 == await soon(changes)
         waiting = asyncio.create_task(soon(changes))
         redis_server.freeze()
@@ -497,7 +505,7 @@ async def test_a_watch_does_not_outlive_its_subscriber(shared: SharedStore, monk
     async def none_left(subscriber: Any) -> Any:
         raise StopAsyncIteration
 
-    async with aclosing(shared.watch("value")) as changes:
+    async with shared.watch("value") as changes:
         monkeypatch.setattr(shared_store.Subscriber, "__anext__", none_left)
         assert ABSENT is await soon(changes)
         with pytest.raises(RedisUnavailable, match="The connection to Redis was closed"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Generic, TypeVar, overload
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar, overload
 
 import msgspec
 
@@ -239,18 +240,18 @@ class SharedStore:
         return True
 
     @overload
-    def watch(self, key: str | Key[Any], *, type: type[T]) -> AsyncGenerator[Change[T]]: ...
+    def watch(self, key: str | Key[Any], *, type: type[T]) -> Watch[T]: ...
     @overload
-    def watch(self, key: Key[T], *, type: Any = ...) -> AsyncGenerator[Change[T]]: ...
+    def watch(self, key: Key[T], *, type: Any = ...) -> Watch[T]: ...
     @overload
-    def watch(self, key: str, *, type: Any = ...) -> AsyncGenerator[Change[Any]]: ...
-    async def watch(self, key: str | Key[Any], *, type: Any = Any) -> AsyncGenerator[Change[Any]]:  # noqa: A002
+    def watch(self, key: str, *, type: Any = ...) -> Watch[Any]: ...
+    def watch(self, key: str | Key[Any], *, type: Any = Any) -> Watch[Any]:  # noqa: A002
         """What is kept under a name, now and whenever it is something else.
 
         The current state comes first, `ABSENT` if there is none. After that the last state is never missed, whether it
         was kept, swapped, removed or has expired, and whether or not Redis was out of reach meanwhile; states that were
         replaced before they could be looked at are. A value that is kept again is no change. Each watch has a
-        connection of its own; leave it early by `contextlib.aclosing`, so that it is closed at once.
+        connection of its own, which is closed at the end of its block.
 
         Args:
             key: the name.
@@ -263,13 +264,13 @@ class SharedStore:
         Example:
             ::
 
-                from contextlib import aclosing
-
-                async with aclosing(shared.watch(STOCK, type=int)) as changes:
+                async with shared.watch(STOCK, type=int) as changes:
                     async for change in changes:
                         print("sold out" if change.value is ABSENT else change.value)
         """
-        name = self._key(key)
+        return Watch(self._changes(self._key(key), type))
+
+    async def _changes(self, name: str, type: Any) -> AsyncGenerator[Change[Any]]:  # noqa: A002
         async with self._listening(name) as news:
             data, remaining = await self._state(name)
             yield _change(data, type, name)
@@ -304,6 +305,31 @@ class SharedStore:
     def __repr__(self) -> str:
         """Its prefix."""
         return f"<SharedStore {self.prefix!r}>"
+
+
+class Watch(AsyncIterator[Change[T]]):
+    """Lives with its block: what is kept under a key, now and whenever it is something else; `SharedStore.watch`.
+
+    Args:
+        changes: gives them.
+    """
+
+    def __init__(self, changes: AsyncGenerator[Change[T]]) -> None:
+        self._changes = changes
+
+    async def __aenter__(self) -> Self:
+        """Itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close its connection."""
+        await self._changes.aclose()
+
+    async def __anext__(self) -> Change[T]:
+        """The next change, however long it takes."""
+        return await anext(self._changes)
 
 
 class _News:
