@@ -99,7 +99,7 @@ class Cache:
     What is promised: in a process one key is computed once at a time, however many ask; a caller that is cancelled
     takes it from nobody else; an error goes to all who wait, and is not stored. Among processes one computes and the
     others wait for `patience`; then, or if Redis fails, they compute too: a cache is never the reason for an error, nor
-    for a delay longer than `patience` or one deadline of Redis. What was computed from before a `forget` is not stored
+    for a delay longer than `patience` and one deadline of Redis. What was computed from before a `forget` is not stored
     after it. Every caller gets a copy of its own, as JSON brings it back, the first one as well.
 
     What is not promised: that a value is computed no more than once, and that `forget` reaches a value which a caller
