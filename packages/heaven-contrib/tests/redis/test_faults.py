@@ -134,6 +134,21 @@ async def test_control_idle_connections_are_errors_to_who_asks_the_loop_alone(sc
     assert outcome.lost > 0
 
 
+async def test_idle_connections_that_were_reset_are_no_error(redis_server: RedisServer, toxic: Toxic):
+    """Connections that ended with a reset, seen by the loop or not, are replaced as well."""
+    proxy = toxic(redis_server.url)
+    async with connected(proxy.url, pool_size=10) as battery:
+        for seen in (False, True):
+            await asyncio.gather(*(battery.client.ping() for _ in range(10)))
+            proxy.reset()
+            if seen:
+                await asyncio.sleep(0.05)
+
+            answers = await asyncio.gather(*(battery.write(lambda client: client.ping()) for _ in range(10)))
+
+            assert [True] * 10 == answers
+
+
 async def test_acknowledged_writes_survive_kill_9_and_none_is_done_twice():
     """Transactions under load: what was acknowledged is there after kill -9, and what is there twice was asked twice."""
     outcome = await killed_under_load(Random(1))
@@ -178,7 +193,7 @@ async def test_a_subscriber_comes_back_and_says_that_messages_may_be_lost(scenar
 async def test_control_a_subscriber_that_forgets_the_loss_says_nothing(monkeypatch):
     """The same with one that comes back in silence, as redis-py's does."""
     drop = Subscriber._drop
-    monkeypatch.setattr(Subscriber, "_drop", lambda self, reason: drop(self, ""))
+    monkeypatch.setattr(Subscriber, "_drop", lambda self, link, reason: drop(self, link, ""))
     monkeypatch.setattr("chaos_redis.PATIENCE", 1.0)
 
     with pytest.raises(TimeoutError):

@@ -260,10 +260,10 @@ class Redis:
 
     def _leave_memory(self) -> None:
         self._memory = None
-        _, users = _MEMORIES.get(self.settings.path, (None, []))
-        if self in users:
-            users.remove(self)
-            if not users:
+        entry = _MEMORIES.get(self.settings.path)
+        if entry is not None and self in entry[1]:
+            entry[1].remove(self)
+            if not entry[1]:
                 del _MEMORIES[self.settings.path]
 
 

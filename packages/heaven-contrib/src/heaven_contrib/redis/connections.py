@@ -22,6 +22,7 @@ from redis.asyncio.connection import (
     UnixDomainSocketConnection,
 )
 from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedConnection, SentinelManagedSSLConnection
+from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's, as everywhere in what it calls
 
 
 class Sending:
@@ -75,11 +76,19 @@ class _Checked(_Followed):
     """
 
     async def can_read(self) -> bool:
-        return await super().can_read() or self._is_stale()
+        return self._is_stale() or await super().can_read()
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        writer: asyncio.StreamWriter | None = self._writer
+        if writer is not None and writer.is_closing():
+            # asyncio's `writelines` on a lost connection watches a file that may be somebody else's (gh-136234).
+            await self.disconnect(nowait=True)
+            raise ConnectionError("the connection was lost before anything was sent")
+        await super().send_packed_command(command, check_health)
 
     def _is_stale(self) -> bool:
         writer: asyncio.StreamWriter | None = self._writer
-        return writer is None or _readable(writer.get_extra_info("socket"))
+        return writer is None or writer.is_closing() or _readable(writer.get_extra_info("socket"))
 
 
 class ServerConnection(_Checked, Connection):
@@ -168,12 +177,15 @@ class MasterPool(SentinelConnectionPool, Pool):
 
 
 class _Unblocking(AbstractConnection):
-    """In memory a command that blocks is a task, which would outlive its connection."""
+    """In memory, a command that blocks is a task, and a reader waits for an event: both end with their connection."""
 
     async def disconnect(self, *args: Any, **options: Any) -> None:
         plug: Any = getattr(self, "_sock", None)
         await super().disconnect(*args, **options)
-        if plug is not None and plug._blocked:  # noqa: SLF001
+        if plug is None:
+            return
+        plug._response_available.set()  # noqa: SLF001
+        if plug._blocked:  # noqa: SLF001
             with plug._server.lock:  # noqa: SLF001
                 plug._unblock_reason = b"timeout"  # noqa: SLF001
                 plug._db.wake_all()  # noqa: SLF001

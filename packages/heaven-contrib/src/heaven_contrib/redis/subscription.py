@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Self, cast
+from typing import Final, Self, cast
 
 from redis.asyncio.connection import AbstractConnection
 
@@ -52,6 +52,56 @@ class _Asked:
         self.answer: bool | refusals.ResponseError | None = None
 
 
+class _Link:
+    """One connection, and the commands on it that have no reply yet, in order."""
+
+    __slots__ = ("asked", "connection", "pinged")
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        self.connection = connection
+        self.asked: deque[_Asked] = deque()
+        self.pinged = False
+
+    async def send(self, *words: str) -> _Asked:
+        if not self.connection.is_connected:  # redis-py would connect again, and subscribe to nothing
+            raise refusals.ConnectionError("the connection is closed")
+        asked = _Asked()
+        self.asked.append(asked)
+        packed = self.connection.pack_command(*words)
+        await self.connection.send_packed_command(packed, check_health=False)
+        return asked
+
+    async def receive(self, seconds: float) -> Message | None:
+        """One reply, or none within the time; after twice as long without any, the connection is taken for dead."""
+        try:
+            reply = await self.connection.read_response(timeout=seconds, disconnect_on_error=False)
+        except refusals.ResponseError as error:
+            self._answer(error)
+            return None
+        if reply is None:
+            if self.pinged:
+                raise refusals.ConnectionError("it did not answer PING")
+            self.pinged = True
+            await self.send("PING")
+            return None
+        self.pinged = False
+        words = cast("list[bytes]", reply) if isinstance(reply, list) else []
+        if words[:1] == [b"message"]:
+            return Message(words[1].decode(errors="surrogateescape"), words[2])
+        self._answer(True)  # noqa: FBT003 - what _Asked holds
+        return None
+
+    async def close(self) -> None:
+        while self.asked:
+            self._answer(False)  # noqa: FBT003 - what _Asked holds
+        with suppress(*BROKEN):
+            await self.connection.disconnect(nowait=True)
+
+    def _answer(self, answer: bool | refusals.ResponseError) -> None:
+        if self.asked:
+            self.asked.popleft().answer = answer
+
+
 class Subscriber(AsyncIterator[Message | Gap]):
     """Channels that can be added and removed at any time; iterating gives what comes, and a `Gap` after each loss.
 
@@ -68,15 +118,13 @@ class Subscriber(AsyncIterator[Message | Gap]):
         self._connect = connect
         self._deadline = deadline
         self._wanted: set[str] = set()
-        self._asked: deque[_Asked] = deque()
         self._arrived: deque[Message | Gap] = deque()
         self._room = asyncio.Event()
         self._room.set()
         self._turn: asyncio.Future[None] | None = None
-        self._connection: AbstractConnection | None = None
+        self._link: _Link | None = None
         self._lost = ""
         self._pause = 0.0
-        self._pinged = False
         self._closed = False
 
     @property
@@ -146,16 +194,18 @@ class Subscriber(AsyncIterator[Message | Gap]):
     async def close(self) -> None:
         """Disconnect; whoever iterates comes to the end."""
         self._closed = True
-        await self._drop("closed")
+        if self._link is not None:
+            await self._drop(self._link, "closed")
 
     async def _confirmed(self, command: str, channel: str) -> bool:
         """Whether the connection lived until the reply."""
-        if self._connection is None:
+        link = self._link
+        if link is None:
             return False
         try:
-            asked = await self._send(self._connection, command, channel)
+            asked = await link.send(command, channel)
         except BROKEN as error:
-            await self._drop(_words(error))
+            await self._drop(link, error)
             return False
         while asked.answer is None:
             await self._room.wait()
@@ -179,13 +229,20 @@ class Subscriber(AsyncIterator[Message | Gap]):
     async def _receive(self) -> None:
         if self._closed:
             raise refusals.ConnectionError("this subscriber is closed")
-        if self._connection is None:
+        link = self._link
+        if link is None:
             await self._come_back()
             return
         try:
-            await self._read(self._connection, self._arrived)
+            message = await link.receive(self._deadline)
         except BROKEN as error:
-            await self._drop(_words(error))
+            await self._drop(link, error)
+            return
+        self._pause = 0.0  # and not before: what connects and closes at once is not hurried
+        if message is not None and message.channel in self._wanted:
+            self._arrived.append(message)
+            if len(self._arrived) >= AHEAD:
+                self._room.clear()
 
     async def _come_back(self) -> None:
         await asyncio.sleep(self._pause * random.uniform(0.5, 1))  # noqa: S311 - workers come apart
@@ -195,75 +252,34 @@ class Subscriber(AsyncIterator[Message | Gap]):
             await self._reach()
         except BROKEN as error:
             LOG.warning("pub/sub is still away: %s", error)
-        else:
-            self._pause = 0.0
 
     async def _reach(self) -> None:
         """Connect, have all channels confirmed, and only then say that there was a gap."""
-        arrived: deque[Message | Gap] = deque()
-        connection = await self._connect()
+        arrived: list[Message] = []
+        link = _Link(await self._connect())
         try:
             async with asyncio.timeout(self._deadline):
-                await connection.connect()
-                asked = [await self._send(connection, "SUBSCRIBE", channel) for channel in tuple(self._wanted)]
-                while self._asked:
-                    await self._read(connection, arrived)
+                await link.connection.connect()
+                asked = [await link.send("SUBSCRIBE", channel) for channel in tuple(self._wanted)]
+                while link.asked:
+                    message = await link.receive(self._deadline)
+                    if message is not None:
+                        arrived.append(message)
             for each in asked:
                 if isinstance(each.answer, refusals.ResponseError):
                     raise RedisError(str(each.answer)) from each.answer
+            if self._closed:
+                raise refusals.ConnectionError("this subscriber is closed")
         except BaseException:
-            self._connection = connection
-            await self._drop(self._lost)
+            await link.close()
             raise
-        self._connection = connection
+        self._link = link
         if self._lost:
             self._arrived.append(Gap(self._lost))
         self._arrived.extend(arrived)
 
-    async def _send(self, connection: AbstractConnection, *words: str) -> _Asked:
-        asked = _Asked()
-        self._asked.append(asked)
-        await connection.send_packed_command(connection.pack_command(*words), check_health=False)
-        return asked
-
-    async def _read(self, connection: AbstractConnection, arrived: deque[Message | Gap]) -> None:
-        try:
-            reply = await connection.read_response(timeout=self._deadline, disconnect_on_error=False)
-        except refusals.ResponseError as error:
-            if self._asked:
-                self._asked.popleft().answer = error
-            return
-        if reply is not None:
-            self._pinged = False
-            self._take(reply, arrived)
-        elif self._pinged:
-            raise refusals.ConnectionError("it did not answer PING")
-        else:
-            self._pinged = True
-            await self._send(connection, "PING")
-
-    def _take(self, reply: Any, arrived: deque[Message | Gap]) -> None:
-        words = cast("list[bytes]", reply) if isinstance(reply, list) else []
-        if words[:1] != [b"message"]:
-            if self._asked:
-                self._asked.popleft().answer = True
-            return
-        channel = words[1].decode(errors="surrogateescape")
-        if channel in self._wanted:
-            arrived.append(Message(channel, words[2]))
-            if len(arrived) >= AHEAD:
-                self._room.clear()
-
-    async def _drop(self, reason: str) -> None:
-        connection, self._connection = self._connection, None
-        self._lost = reason
-        self._pinged = False
-        while self._asked:
-            self._asked.popleft().answer = False
-        if connection is not None:
-            with suppress(*BROKEN):
-                await connection.disconnect(nowait=True)
-
-
-def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    async def _drop(self, link: _Link, reason: object) -> None:
+        if self._link is link:
+            self._link = None
+            self._lost = f"{type(reason).__name__}: {reason}" if isinstance(reason, BaseException) else str(reason)
+        await link.close()
