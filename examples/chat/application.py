@@ -15,11 +15,8 @@ from typing import Annotated
 
 import msgspec
 from heaven import App, Context, HTTPError, Request, Response, WebSocket, WebSocketDisconnected
-from heaven_contrib.redis.battery import Redis
-from heaven_contrib.redis.broadcast import Broadcast, Subscription
-from heaven_contrib.redis.errors import RedisError
-from heaven_contrib.redis.event_log import Entry, EventLog
-from heaven_contrib.redis.missed import Missed
+from heaven_contrib.redis import Broadcast, Entry, EventLog, Missed, Redis, RedisError
+from heaven_contrib.redis.broadcast import Subscription
 from heaven_contrib.redis.presence import RoomChange
 
 HERE = Path(__file__).parent

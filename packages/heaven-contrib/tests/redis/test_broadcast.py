@@ -243,6 +243,7 @@ async def test_a_lost_connection_and_a_slow_reader_are_one_unknown_loss(redis):
     [
         ({"queue": 0}, "Broadcast got queue=0; give each subscriber room"),
         ({"slow": "wait"}, "Broadcast got slow='wait'; give 'drop_oldest' or 'close'"),
+        ({"prefix": "shop{}"}, "Broadcast got the prefix 'shop{}'"),
         ({"ttl": 0}, "Broadcast got ttl=0; give the seconds"),
     ],
 )

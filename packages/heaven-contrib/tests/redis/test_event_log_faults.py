@@ -165,7 +165,7 @@ async def test_a_browser_comes_back_to_another_worker_after_a_crash(redis, serve
     assert (([], []) == lost(upto, browser.seen)) is not forgetful
 
 
-async def test_a_reader_waits_while_redis_does_not_answer(redis, server):
+async def test_a_reader_waits_while_redis_does_not_answer(redis, server, caplog):
     """A frozen Redis is waited for, by who reads and by who begins to; then all is there."""
     log = EventLog(redis, "orders")
     first = await log.append(1)
@@ -185,3 +185,4 @@ async def test_a_reader_waits_while_redis_does_not_answer(redis, server):
                 await log.append(2)
                 await asyncio.sleep(0.05)
             assert [2, 2, 2] == [(await each).value for each in waiting]
+    assert "log:{orders} can't be read, and is waited for" in caplog.text

@@ -153,6 +153,17 @@ async def test_a_worker_that_was_forgotten_comes_back(workers, redis):
         await become(one, "room:7", ["Ada"])
 
 
+async def test_a_room_that_is_broken_is_alone_with_that(redis, caplog):
+    """Where a foreign value stands in the place of a room, the members of other rooms are renewed nevertheless."""
+    async with connected(redis) as broadcast, broadcast.join("room:7", "Ada"), broadcast.join("room:8", "Bob"):
+        await redis.write(lambda client: client.flushall())
+        await redis.write(lambda client: client.set("broadcast:{room:7}:entries", "foreign"))
+        await become(broadcast, "room:8", ["Bob"])
+        await until(lambda: "the members of 'room:7' can't be renewed" in caplog.text)
+    with pytest.raises(ValueError, match="a key is called"):
+        await broadcast.members("")
+
+
 async def test_many_members_are_renewed_in_parts(redis):
     """A room with more members than fit into one call is renewed, and left, as a whole."""
     async with connected(redis) as broadcast:
@@ -260,7 +271,7 @@ async def test_redis_may_be_away_for_a_while(caplog):
                     async with broadcast.join("room:7", "Eve"):
                         pass
                 async with asyncio.timeout(PATIENCE):
-                    while "can't be renewed" not in caplog.text:
+                    while "the members of 'room:7' can't be renewed" not in caplog.text:
                         await asyncio.sleep(0.02)
                 with caplog.at_level(logging.WARNING):
                     await bob.__aexit__(None, None, None)

@@ -14,6 +14,7 @@ from heaven.errors import HeavenError, RegistrationError
 from heaven.logs import logger
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisError, RedisUnavailable
+from heaven_contrib.redis.keys import checked_prefix
 from heaven_contrib.redis.missed import Missed
 from heaven_contrib.redis.presence import Presence, RoomChange
 from heaven_contrib.redis.subscription import Gap, Subscriber
@@ -91,7 +92,7 @@ class Broadcast:
         if not ttl > 0:
             raise RegistrationError(f"Broadcast got ttl={ttl!r}; give the seconds a silent member stays, above 0")
         self._redis = redis
-        self._prefix = prefix
+        self._prefix = checked_prefix("Broadcast", prefix)
         self._queue = queue
         self._slow: Slow = slow
         self._key = key
@@ -195,6 +196,7 @@ class Broadcast:
             member: what msgspec writes as JSON; two that are written alike are one member.
 
         Raises:
+            ValueError: the room has no name, or one that begins with a closing brace.
             RedisError: the broadcast is not connected.
             RedisUnavailable: Redis does not answer, or the server is stopping; at the beginning only. A member that
                 could not be removed has left after the ttl.

@@ -12,6 +12,7 @@ import msgspec
 from heaven import Request
 from heaven.errors import BadRequest, RegistrationError
 from heaven_contrib.redis.battery import Redis
+from heaven_contrib.redis.keys import tagged
 from heaven_contrib.redis.log_tail import PAGE, Page, Position, Stored, Stream, Tail, parse, patiently, written
 from heaven_contrib.redis.missed import Missed
 from heaven_contrib.redis.values import decode, encode
@@ -48,7 +49,7 @@ class EventLog(Generic[T]):
 
     Args:
         redis: where it is.
-        name: its name.
+        name: its name; its key is `log:{name}`.
         type: what each value has to be.
         keep: how many entries are kept at least; Redis lets go of older ones about a hundred at a time.
 
@@ -78,7 +79,7 @@ class EventLog(Generic[T]):
         if keep < 1:
             raise RegistrationError(f"EventLog {name!r} got keep={keep!r}; give the number of entries, 1 or more")
         self._type = type
-        self._stream = Stream(redis, f"log:{{{name}}}", keep)
+        self._stream = Stream(redis, tagged("log", name), keep)
         self._tail: Tail | None = None
 
     async def append(self, value: T, event: str | None = None) -> str:

@@ -7,12 +7,16 @@ import random
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable
+from logging import Logger
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
+from heaven.logs import logger
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisOutcomeUnknown, RedisUnavailable
 
 T = TypeVar("T")
+
+log: Logger = logger("heaven.event_log")
 
 Position: TypeAlias = tuple[int, int]
 """The id of an entry as Redis orders them: milliseconds, and a number within the millisecond."""
@@ -179,7 +183,9 @@ class Tail:
                     await self._stream.grows(self._end)
                 await self._catch_up()
                 sure, pause = True, Pause()
-            except (RedisUnavailable, RedisOutcomeUnknown):
+            except (RedisUnavailable, RedisOutcomeUnknown) as error:
+                if sure:
+                    log.warning("%s can't be read, and is waited for: %s", self._stream.key, error)
                 sure = False  # a server that comes back may not have all that it had
                 await pause.take()
             except Exception as error:  # noqa: BLE001 - the readers raise it

@@ -11,7 +11,8 @@ import msgspec
 
 from heaven.logs import logger
 from heaven_contrib.redis.battery import Redis, Script
-from heaven_contrib.redis.errors import RedisError
+from heaven_contrib.redis.errors import RedisError, RedisUnavailable
+from heaven_contrib.redis.keys import tagged
 
 T = TypeVar("T")
 
@@ -114,7 +115,7 @@ class Presence:
 
     def channel(self, room: str) -> str:
         """Where the changes of a room are published."""
-        return f"{self._prefix}:{{{room}}}:changes"
+        return f"{tagged(self._prefix, room)}:changes"
 
     async def enter(self, room: str, member: bytes) -> bytes:
         """Add a member.
@@ -174,12 +175,14 @@ class Presence:
         """Renew the members of this process until the task is cancelled."""
         while True:
             await asyncio.sleep(self._ttl / 3)
-            try:
-                for room, here in tuple(self._rooms.items()):
+            for room, here in tuple(self._rooms.items()):
+                try:
                     async with here.changing:
                         await self._keep(room, tuple(here.entries))
-            except RedisError as error:
-                log.warning("the members of this process can't be renewed and are gone by %g s: %s", self._ttl, error)
+                except RedisError as error:
+                    log.warning("the members of %r can't be renewed, and are gone by %g s: %s", room, self._ttl, error)
+                    if isinstance(error, RedisUnavailable):  # nor can those of other rooms
+                        break
 
     async def _keep(self, room: str, entries: tuple[bytes, ...]) -> None:
         for start in range(0, max(len(entries), 1), BATCH):  # a room that is only watched is swept
@@ -198,8 +201,10 @@ class Presence:
 
     async def _run(self, script: Script, room: str, *args: bytes | int) -> Any:
         """Run a script on a room; each does the same when it runs twice."""
-        keys = [f"{self._prefix}:{{{room}}}:entries", f"{self._prefix}:{{{room}}}:members"]
-        return await script.run(keys=keys, args=[self.channel(room), *args], idempotent=True)
+        key = tagged(self._prefix, room)
+        return await script.run(
+            keys=[f"{key}:entries", f"{key}:members"], args=[self.channel(room), *args], idempotent=True
+        )
 
     def _room(self, room: str) -> _Room:
         return self._rooms.setdefault(room, _Room())
