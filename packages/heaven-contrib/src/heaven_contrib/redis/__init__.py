@@ -12,13 +12,14 @@ except ImportError:
 from heaven_contrib.redis.battery import REDIS, Redis, Script
 from heaven_contrib.redis.broadcast import BROADCAST, Broadcast, SlowSubscriber
 from heaven_contrib.redis.cache import CACHE, Cache
+from heaven_contrib.redis.cached import Cached
 from heaven_contrib.redis.errors import DecodeError, RedisError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.event_log import Entry, EventLog, last_event_id
 from heaven_contrib.redis.idempotency import Idempotency
 from heaven_contrib.redis.locks import Lease, LeaseLost, Lock, LockTimeout
 from heaven_contrib.redis.missed import Missed
 from heaven_contrib.redis.rate_limit import Decision, RateLimit
-from heaven_contrib.redis.shared_store import ABSENT, Change, SharedStore
+from heaven_contrib.redis.shared_store import ABSENT, Absent, Change, SharedStore, Watch
 from heaven_contrib.redis.subscription import Gap, Message, Subscriber
 from heaven_contrib.redis.urls import Settings
 
@@ -27,8 +28,10 @@ __all__ = [
     "BROADCAST",
     "CACHE",
     "REDIS",
+    "Absent",
     "Broadcast",
     "Cache",
+    "Cached",
     "Change",
     "Decision",
     "DecodeError",
@@ -52,5 +55,6 @@ __all__ = [
     "SharedStore",
     "SlowSubscriber",
     "Subscriber",
+    "Watch",
     "last_event_id",
 ]
