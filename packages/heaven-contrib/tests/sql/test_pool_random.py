@@ -29,9 +29,12 @@ class Callers(RuleBasedStateMachine):
         self.server = FakeServer(latency=0.1)
         self.reports: list[Any] = []
         self.runner.get_loop().set_exception_handler(lambda loop, report: self.reports.append(report))
-        self.pool = self.kind(self.server.connect, size=SIZE, acquire_timeout=TIMEOUT, recycle=20.0, check_after=5.0)
+        self.pool = self.make()
         self.waiting: dict[asyncio.Task[FakeConnection], float] = {}
         self.lent: list[FakeConnection] = []
+
+    def make(self) -> Pool[FakeConnection]:
+        return self.kind(self.server.connect, size=SIZE, acquire_timeout=TIMEOUT, recycle=20.0, check_after=5.0)
 
     def now(self) -> float:
         return self.runner.get_loop().time()
@@ -117,6 +120,27 @@ class Callers(RuleBasedStateMachine):
         """Every connection breaks."""
         self.server.restart(noticed=noticed)
 
+    @rule(seconds=st.sampled_from([0.0, 0.1, 5.0]))
+    def drain(self, seconds: float) -> None:
+        """The application ends, whatever goes on, and another begins."""
+        ended, self.pool = self.pool, self.make()
+        self.runner.run(ended.drain(seconds))
+        for task in self.waiting:
+            self.runner.run(asyncio.wait([task], timeout=0))
+            assert task.done(), "somebody waits for a pool that has ended"
+            assert task.cancelled() or isinstance(task.exception(), (ConnectionFailed, PoolTimeout))
+        self.waiting.clear()
+        self.runner.run(self.give_back_too_late(ended))
+        self.nothing_is_left(ended)
+
+    async def give_back_too_late(self, pool: Pool[FakeConnection]) -> None:
+        while self.lent:
+            pool.release(self.lent.pop())
+
+    def nothing_is_left(self, pool: Pool[FakeConnection]) -> None:
+        assert (pool.statistics.size, self.server.open, self.server.connecting) == (0, set(), 0)
+        assert asyncio.all_tasks(self.runner.get_loop()) == set()
+
     @invariant()
     def bounded(self) -> None:
         """There are never more connections than the size, not even for a moment."""
@@ -150,8 +174,7 @@ class Callers(RuleBasedStateMachine):
                 self.runner.run(self.give_back(connection))
             self.runner.run(self.pool.drain(10.0))
             self.bounded()
-            assert (self.pool.statistics.size, self.server.open, self.server.connecting) == (0, set(), 0)
-            assert asyncio.all_tasks(self.runner.get_loop()) == set()
+            self.nothing_is_left(self.pool)
 
     async def give_back(self, connection: FakeConnection, leaver: asyncio.Task[FakeConnection] | None = None) -> None:
         self.pool.release(connection)
@@ -193,7 +216,7 @@ class Deaf(Pool[FakeConnection]):
     """Broken: a place that became free is nobody's until somebody new comes."""
 
     def release(self, connection):
-        if connection.usable:
+        if connection.usable or connection not in self._lent:
             super().release(connection)
         else:
             self._drop(self._lent.pop(connection))
@@ -203,12 +226,10 @@ class Careless(Pool[FakeConnection]):
     """Broken: connections go from one user to the next as they are."""
 
     def release(self, connection):
-        slot = self._lent.pop(connection)
         if connection.usable:
-            self._offer(slot)
+            self._offer(self._lent.pop(connection))
         else:
-            self._drop(slot)
-            self._supply()
+            super().release(connection)
 
 
 class Swallowing(Pool[FakeConnection]):
@@ -223,7 +244,7 @@ class Hasty(Pool[FakeConnection]):
     """Broken: a place is free before its connection is closed."""
 
     async def _close(self, slot):
-        self._free()
+        self._leave(slot)
         self._supply()
         await slot.connection.close()
 
@@ -232,7 +253,7 @@ class Generous(Pool[FakeConnection]):
     """Broken: it opens a connection for everybody who waits."""
 
     def _supply(self):
-        self._limit = self._size + len(self._waiters)
+        self._limit = len(self._places) + len(self._waiters)
         super()._supply()
 
 
@@ -261,10 +282,26 @@ class Messy(Pool[FakeConnection]):
         before = self._opened
         await super()._open(waiter)
         if self._opened == before:
-            self._size += 1
+            self._places.add(waiter)
 
 
-BROKEN = [Forgetful, Deaf, Careless, Swallowing, Hasty, Generous, Hoarding, Patient, Messy]
+class Abrupt(Pool[FakeConnection]):
+    """Broken: at the end, what is idle and what is lent is closed, and nothing else."""
+
+    async def drain(self, timeout):
+        self._closing = True
+        self._drop(*self._idle, *self._lent.values())
+
+
+class Trusting(Pool[FakeConnection]):
+    """Broken: at the end, its tasks are to close what they have, though one may not have taken its first step."""
+
+    def _leave(self, place):
+        if not (self._closing and asyncio.current_task().get_coro().__name__ == "drain"):
+            super()._leave(place)
+
+
+BROKEN = [Abrupt, Trusting, Forgetful, Deaf, Careless, Swallowing, Hasty, Generous, Hoarding, Patient, Messy]
 
 
 @pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)

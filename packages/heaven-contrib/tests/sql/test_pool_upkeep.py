@@ -318,6 +318,22 @@ def test_drain_ends_what_the_pool_itself_is_doing(state):
     assert timeless(main()) == (0, 0, 1)
 
 
+def test_drain_ends_what_has_not_begun():
+    """A task that is cancelled before its first step does nothing, and holds nothing up all the same."""
+
+    async def main():
+        loop, server = asyncio.get_running_loop(), FakeServer()
+        pool = make(server)
+        caller = asyncio.create_task(pool.acquire())
+        await asyncio.sleep(0)
+        await pool.drain(10.0)
+        with pytest.raises(PoolTimeout):
+            await caller
+        return loop.time(), server.connects, pool.statistics.size, len(asyncio.all_tasks())
+
+    assert timeless(main()) == (0.0, 0, 0, 1)
+
+
 def test_drain_that_is_cancelled_abandons_everything():
     """Whoever has no patience gets it over with, and still nothing is left."""
 

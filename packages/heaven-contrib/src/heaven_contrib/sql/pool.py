@@ -125,18 +125,16 @@ class Pool(Generic[C]):
         self._timeout = acquire_timeout
         self._recycle = math.inf if recycle is None else recycle
         self._check_after = math.inf if check_after is None else check_after
-        self._size = 0
+        self._places: set[_Slot[C] | asyncio.Future[C]] = set()  # at most `size`: connections, and those to be opened
         self._idle: list[_Slot[C]] = []
         self._lent: dict[C, _Slot[C]] = {}
         self._waiters: OrderedDict[asyncio.Future[C], bool] = OrderedDict()  # a dict is slow at its front
         """Who waits, and whether a connection is being opened for them."""
-        self._coming = 0
-        """How many connections are being opened or checked."""
+        self._coming = 0  # how many connections are being opened or checked
         self._closing = False
         self._empty = asyncio.Event()
         self._empty.set()
-        self._tasks: dict[asyncio.Task[None], bool] = {}
-        """What is being done, and whether it is a connection that is opened."""
+        self._tasks: dict[asyncio.Task[None], _Slot[C] | asyncio.Future[C]] = {}  # what is done, and in which place
         # The callbacks of a connection keep the context it was opened in: not the first request's, for half an hour.
         self._context = copy_context()
         self._opened = self._closed = self._acquired = self._timeouts = 0
@@ -146,7 +144,7 @@ class Pool(Generic[C]):
     def statistics(self) -> PoolStatistics:
         """What it is doing, and what it has done so far."""
         return PoolStatistics(
-            size=self._size,
+            size=len(self._places),
             limit=self._limit,
             idle=len(self._idle),
             lent=len(self._lent),
@@ -189,9 +187,9 @@ class Pool(Generic[C]):
             self._drop(slot)
             self._supply()
         elif self._closing:  # which ends a transaction as well
-            self._spawn(self._close(slot))
+            self._spawn(self._close(slot), slot)
         elif connection.tainted or connection.in_transaction:
-            self._spawn(self._clean(slot))
+            self._spawn(self._clean(slot), slot)
         else:
             self._offer(slot)
 
@@ -208,24 +206,25 @@ class Pool(Generic[C]):
         """Lend nothing any more, wait until every connection has come back, and close them all.
 
         Args:
-            timeout: seconds; connections that are lent or not closed by then are abandoned, as all are when this is
-                cancelled.
+            timeout: seconds; what is lent or not closed by then is abandoned, as it is when this is cancelled.
         """
         self._closing = True
         for waiter in [*self._waiters]:
             self._refuse(waiter, PoolTimeout(CLOSING))
-        for task, opens in self._tasks.items():
-            if opens:
+        for task, place in self._tasks.items():
+            if isinstance(place, asyncio.Future):
                 task.cancel()
+                self._leave(place)
         while self._idle:
-            self._spawn(self._close(self._idle.pop()))
+            self._offer(self._idle.pop())
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     await self._empty.wait()
         finally:
-            while self._lent:
-                self._drop(self._lent.popitem()[1])
+            # Not left to the tasks: one that is cancelled before its first step does nothing at all.
+            self._drop(*[place for place in self._places if isinstance(place, _Slot)])
+            self._lent.clear()
             for task in self._tasks:
                 task.cancel()
             if self._tasks:
@@ -273,16 +272,16 @@ class Pool(Generic[C]):
         while len(self._waiters) > self._coming:
             if self._idle:
                 self._prepare(self._idle.pop())
-            elif self._size < self._limit:
+            elif len(self._places) < self._limit:
                 # One by whom no attempt is under way; those that were cancelled are about to leave.
                 waiter = next((each for each, tried in self._waiters.items() if not (tried or each.done())), None)
                 if waiter is None:
                     return
                 self._waiters[waiter] = True
                 self._coming += 1
-                self._size += 1
+                self._places.add(waiter)
                 self._empty.clear()
-                self._spawn(self._open(waiter), opens=True)
+                self._spawn(self._open(waiter), waiter)
             else:
                 return
 
@@ -295,13 +294,13 @@ class Pool(Generic[C]):
             self._offer(slot)
         else:
             self._coming += 1
-            self._spawn(self._check(slot, now))
+            self._spawn(self._check(slot, now), slot)
 
     def _offer(self, slot: _Slot[C]) -> None:
         """Hand a connection that is ready to whoever has waited longest, else keep it; close it if it is too old."""
         now = asyncio.get_running_loop().time()
         if self._closing or now >= slot.retire_at:
-            self._spawn(self._close(slot))
+            self._spawn(self._close(slot), slot)
             return
         while self._waiters:
             waiter, _ = self._waiters.popitem(last=False)
@@ -322,6 +321,7 @@ class Pool(Generic[C]):
                 connection = await self._connect()
             age = self._recycle * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
             slot = _Slot(connection, asyncio.get_running_loop().time() + age)
+            self._opened += 1
         except TimeoutError:
             self._refuse(waiter, self._silent())
         except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for the connection
@@ -330,11 +330,10 @@ class Pool(Generic[C]):
             self._coming -= 1
             if waiter in self._waiters:
                 self._waiters[waiter] = False
-            if slot is None:
-                self._free()
-            else:
-                self._opened += 1
+            if slot is not None:
+                self._places.add(slot)
                 self._offer(slot)
+            self._leave(waiter)
             self._supply()
 
     async def _check(self, slot: _Slot[C], began: float) -> None:
@@ -385,16 +384,17 @@ class Pool(Generic[C]):
     def _drop(self, *slots: _Slot[C]) -> None:
         """Close connections at once, without a word, and free their places."""
         for slot in slots:
-            self._closed += 1
-            self._free()
-            slot.connection.abandon()
+            if slot in self._places:
+                self._closed += 1
+                self._leave(slot)
+                slot.connection.abandon()
 
-    def _free(self) -> None:
-        self._size -= 1
-        if not self._size:
+    def _leave(self, place: _Slot[C] | asyncio.Future[C]) -> None:
+        self._places.discard(place)
+        if not self._places:
             self._empty.set()
 
-    def _spawn(self, work: Coroutine[Any, Any, None], *, opens: bool = False) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], place: _Slot[C] | asyncio.Future[C]) -> None:
         task = asyncio.create_task(work, context=self._context.copy())
-        self._tasks[task] = opens
+        self._tasks[task] = place
         task.add_done_callback(self._tasks.pop)
