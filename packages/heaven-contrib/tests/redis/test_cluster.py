@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from redis.exceptions import TimeoutError as RedisPyTimeout
 
 from chaos_redis import connected, works_again
 from heaven_contrib.redis.battery import Redis
-from heaven_contrib.redis.errors import RedisError, RedisUnavailable
+from heaven_contrib.redis.connections import NodeConnection
+from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.subscription import Gap, Message
 from heaven_testing import RedisServer
 
@@ -81,7 +84,7 @@ async def test_keys_of_all_nodes_are_read_and_written(url: str, nodes: list[Redi
 
         assert list(range(30)) == read
         assert all(int(server.execute("DBSIZE") or 0) > 0 for server in nodes)
-        assert {f"heaven:{__import__('os').getpid()}"} <= {each["name"] for each in await redis.client.client_list()}
+        assert {f"heaven:{os.getpid()}"} <= {each["name"] for each in await redis.client.client_list()}
 
 
 async def test_a_script_and_a_transaction_run_where_their_keys_are(url: str):
@@ -168,6 +171,33 @@ async def test_a_node_that_stands_still_is_an_error_by_the_deadline(url: str, no
 
         assert {RedisUnavailable} == {type(answer) for answer in answers}
         assert (await works_again(redis))[0]
+
+
+async def test_a_pipeline_on_a_node_that_stands_still_ends_by_the_deadline(url: str, nodes: list[RedisServer]):
+    """A pipeline has one deadline too; what it was to change is unknown."""
+    async with connected(url, deadline=0.5) as redis:
+        await redis.client.pipeline().get("key").execute()
+        for server in nodes:
+            server.freeze()
+        with pytest.raises(RedisOutcomeUnknown):
+            await redis.write(lambda client: client.pipeline().incr("key").execute())
+        with pytest.raises(RedisPyTimeout, match=r"a pipeline was not answered within 0\.5 s"):
+            await redis.client.pipeline().incr("key").execute()
+
+
+async def test_control_connections_that_nodes_have_closed_are_errors_unless_they_are_looked_at(
+    url: str, nodes: list[RedisServer], monkeypatch: pytest.MonkeyPatch
+):
+    """redis-py's cluster lends connections without a look at them."""
+    monkeypatch.setattr(NodeConnection, "_is_stale", lambda self: False)
+    async with connected(url, pool_size=20) as redis:
+        await asyncio.gather(*(redis.client.set(f"key:{number}", 1) for number in range(20)))
+        for server in nodes:
+            server.execute("CLIENT", "KILL", "TYPE", "normal")
+        with pytest.raises(RedisError):
+            await asyncio.gather(
+                *(redis.write(lambda client, n=number: client.set(f"key:{n}", 2)) for number in range(20))
+            )
 
 
 async def test_a_cluster_that_is_not_there_fails_the_start(nodes: list[RedisServer]):

@@ -265,6 +265,21 @@ async def test_a_turn_that_is_cancelled_goes_to_the_next(redis_server: RedisServ
                 await pool.release(await second)
 
 
+async def test_a_connection_that_can_not_be_made_costs_no_slot(redis_server: RedisServer, monkeypatch):
+    """A slot comes back where there is not even a connection to lend."""
+    async with connected(redis_server.url, deadline=0.3, pool_size=1) as battery:
+        pool = battery.client.connection_pool
+        await pool.disconnect()
+        pool._available_connections.clear()
+        with monkeypatch.context() as broken:
+            broken.setattr(Pool, "make_connection", lambda self: 1 / 0)
+            for _ in range(3):
+                with pytest.raises(ZeroDivisionError):
+                    await battery.client.ping()
+
+        assert True is await battery.client.ping()
+
+
 async def test_control_a_pool_that_loses_a_slot_is_empty_in_the_end(redis_server: RedisServer, monkeypatch):
     """The check of slots fails for a pool that forgets one when its holder is cancelled."""
 

@@ -122,6 +122,11 @@ class ClusterClient(RedisCluster):
         except TimeoutError as error:
             raise late(args[0], self.deadline) from error
 
+    async def aclose(self) -> None:
+        await super().aclose()  # which closes nothing where an error has left the nodes to be asked for again
+        await self.nodes_manager.aclose("nodes_cache")
+        await self.nodes_manager.aclose("startup_nodes")
+
     def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> NodesPipeline:  # noqa: ARG002
         return NodesPipeline(self, transaction)
 
