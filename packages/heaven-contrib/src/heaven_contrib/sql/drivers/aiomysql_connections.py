@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from aiomysql import connection
 from pymysql.charset import charset_by_name
 from pymysql.constants import CLIENT
 from pymysql.converters import decoders
@@ -15,7 +15,7 @@ from heaven_contrib.sql.drivers.mysql_raw import RawMySQL
 from heaven_contrib.sql.drivers.mysql_values import DECODERS
 from heaven_contrib.sql.urls import Settings
 
-Connection: Any = import_module("aiomysql.connection").Connection  # which has no types
+Connection: Any = cast("Any", connection).Connection  # which has no types
 
 Refusal: Final[type[Exception]] = MySQLError
 """What the driver raises."""

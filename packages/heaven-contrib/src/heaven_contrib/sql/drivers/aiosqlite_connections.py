@@ -6,15 +6,16 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
+
+from aiosqlite import core
 
 T = TypeVar("T")
 
 # Its types hide what a subclass needs.
-_core: Any = import_module("aiosqlite.core")
+_core: Any = cast("Any", core)
 Connection: Any = _core.Connection
 
 STEPS: Final = 10_000
@@ -61,6 +62,7 @@ class RawConnection(Connection):  # type: ignore[misc]
     def _close_opened(self) -> None:
         if self._opened is not None:
             self._opened.close()
+            self._opened = None
 
     @property
     def open(self) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from asyncmy import charset, connection, converters
 from asyncmy.constants import CLIENT
 from asyncmy.errors import MySQLError
 
@@ -14,9 +14,9 @@ from heaven_contrib.sql.drivers.mysql_values import DECODERS
 from heaven_contrib.sql.urls import Settings
 
 # Their types lack what is shown to subclasses, and some are unknown.
-Connection: Any = import_module("asyncmy.connection").Connection
-charset_by_name: Any = import_module("asyncmy.charset").charset_by_name
-conversions: Any = import_module("asyncmy.converters").conversions
+Connection: Any = cast("Any", connection).Connection
+charset_by_name: Any = cast("Any", charset).charset_by_name
+conversions: Any = cast("Any", converters).conversions
 
 Refusal: Final[type[Exception]] = MySQLError
 """What the driver raises."""

@@ -48,6 +48,9 @@ class MySQLConnection(Connection):
     `affected` counts the rows that a change has found, as SQLite does, not those whose values differ afterwards; or the
     rows that came. `last_id` is the id of the first row that an INSERT has made. A connection runs one statement at a
     time: several with semicolons between them are refused, so that nobody can smuggle in a second one.
+
+    The session is in UTC. A datetime is written in UTC, one without a timezone is taken for UTC, and DATETIME and
+    TIMESTAMP columns give datetimes in UTC; TIME gives a timedelta, BIT an int, JSON a str, DECIMAL a Decimal.
     """
 
     __slots__ = ("_driver", "between")

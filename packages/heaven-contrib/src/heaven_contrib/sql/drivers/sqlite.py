@@ -38,6 +38,9 @@ class SQLiteConnection(Connection):
 
     Any isolation level will do, since all its transactions are serializable. A transaction that writes takes its lock
     as it begins (BEGIN IMMEDIATE): it waits there, by `busy_timeout`, and not in the middle, where SQLite refuses.
+
+    Dates, times, Decimals and UUIDs are kept as text, datetimes in UTC; `into=` makes of it again what it was. What a
+    column may hold is its table's to say: `CREATE TABLE ... STRICT` refuses what does not fit, as MySQL does.
     """
 
     __slots__ = ("_between", "_driver")
