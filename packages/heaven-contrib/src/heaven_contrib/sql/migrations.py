@@ -72,7 +72,7 @@ async def migrate(
     What was applied stands in the table `heaven_migrations`. Everything is checked before anything is applied. On
     SQLite a file is one transaction: it is in effect as a whole or not at all. MySQL and MariaDB keep each CREATE or
     ALTER by itself; a file that fails there after its first statement has to be finished or undone by hand, and until
-    then every start is refused, with the words to say what was done.
+    then every start is refused, with the words to say what was done. A statement may take as long as it needs.
 
     Args:
         connection: a connection that nobody else uses meanwhile.
