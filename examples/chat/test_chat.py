@@ -186,3 +186,29 @@ def test_the_people_of_a_killed_worker_vanish_and_come_back(workers: tuple[Any, 
 
     assert back.said == ["Bob: where is Ada?", "Ada: here"]
     assert bob.said == ["Ada: hello", "Bob: where is Ada?", "Ada: here"]
+
+
+def test_redis_may_be_away_for_a_while(serve: Callable[..., Any], redis_server: Any) -> None:
+    """Who speaks then is told, who comes is asked to come again, and afterwards the talk goes on."""
+    redis_server.flush()
+    server = serve("chat", CHAT_REDIS=f"{redis_server.url}?deadline=1")
+    with server.client() as client, client.ws("/rooms/lobby") as one:
+        ada = Person(one, "Ada")
+        ada.say("before")
+        ada.until(lambda: ada.said)
+        redis_server.kill()
+        ada.say("lost")
+        ada.until(lambda: ada.others)
+        with client.ws("/rooms/lobby") as two:
+            two.send_text('{"name": "Bob"}')
+            with pytest.raises(WebSocketClosed) as closed:
+                two.receive()
+        redis_server.restart()
+        while "Ada: after" not in ada.said:
+            known = len(ada.said + ada.others)
+            ada.say("after")
+            ada.until(lambda known=known: len(ada.said + ada.others) > known)
+
+    assert ada.others[0]["kind"] == "refused"
+    assert {"kind": "gap"} in ada.others  # this Redis keeps nothing
+    assert closed.value.code == 1013

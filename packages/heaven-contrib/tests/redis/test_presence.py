@@ -284,7 +284,7 @@ async def test_redis_may_be_away_for_a_while(caplog):
             ada = broadcast.join("room:7", "Ada")
             await ada.__aenter__()
             await asyncio.to_thread(server.kill)
-        assert "the members of this process are there for up to 0.6 s more" in caplog.text
+        assert "the members of 'room:7' are there for up to 0.6 s more" in caplog.text
         await ada.__aexit__(None, None, None)
         await redis.disconnect()
 

@@ -147,11 +147,13 @@ class Presence:
 
     async def leave_all(self) -> None:
         """Remove every member of this process; while Redis is down they have left by the ttl."""
-        try:
-            for room, here in tuple(self._rooms.items()):
+        for room, here in tuple(self._rooms.items()):
+            try:
                 await self._remove(room, *here.entries)
-        except RedisError as error:
-            log.warning("the members of this process are there for up to %g s more: %s", self._ttl, error)
+            except RedisError as error:
+                log.warning("the members of %r are there for up to %g s more: %s", room, self._ttl, error)
+                if isinstance(error, RedisUnavailable):  # and so are those of other rooms
+                    break
 
     async def members(self, room: str) -> list[bytes]:
         """The members of a room on all workers, each once, sorted.
