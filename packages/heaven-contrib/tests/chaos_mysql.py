@@ -164,6 +164,18 @@ async def broken_off(chance: Random, server: MySQLServer, driver: str, **options
             return await _under_load(db, server, fault)
 
 
+async def recycled(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
+    """Connections are replaced and checked all the time under load: nobody notices."""
+    often = {"recycle": 0.05, "check_after": 0, "pool_size": 4} | options
+    async with connected(server, driver, **often) as db:
+        async with Load(db) as load:
+            await asyncio.sleep(chance.uniform(0.2, 0.5))
+        replaced = db.statistics.opened > 2 * 4
+        recovered, seconds = await works_again(db)
+        wrong = load.wrong(await found(db, server)) + len(load.refused)
+    return Outcome(recovered and replaced, lost=wrong, recovery_seconds=seconds)
+
+
 async def commit_unanswered(chance: Random, server: MySQLServer, driver: str, **options: object) -> Outcome:
     """The answer to COMMIT or to a single INSERT is lost: it is told, and nothing is sent twice."""
     told = 0
@@ -312,6 +324,7 @@ SCENARIOS: dict[str, Scenario] = {
     "kill -9 under load": killed,
     "restarted under load": restarted,
     "connections cut and reset under load": broken_off,
+    "connections recycled under load": recycled,
     "answer to COMMIT or INSERT lost": commit_unanswered,
     "connection cut inside of a transaction": cut_before_commit,
     "restarted while connections are idle": idle_when_restarted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from contextlib import suppress
 
@@ -21,6 +22,7 @@ from chaos_mysql import (
     idle_when_restarted,
     killed,
     late,
+    recycled,
     restarted,
 )
 from chaos_mysql_users import replies, sessions, starved, transfers
@@ -141,6 +143,20 @@ async def test_writing_twice_is_found_when_the_answer_is_lost(retrying, mysql_se
 async def test_lending_dead_connections_is_found(scenario, blind, impatient, mysql_server):
     """A pool that does not look at its connections fails after a restart and after KILL."""
     assert await finds(scenario, mysql_server, repeats=3)
+
+
+async def test_closing_connections_that_are_in_use_is_found(monkeypatch, mysql_server):
+    """Users notice when a connection is closed for its age while they have it."""
+    offer = Pool._offer
+
+    def hasty(self, slot):
+        if asyncio.get_running_loop().time() >= slot.retire_at:
+            slot.retire_at = math.inf
+            asyncio.get_running_loop().call_later(0.0005, slot.connection.abandon)
+        offer(self, slot)
+
+    monkeypatch.setattr(Pool, "_offer", hasty)
+    assert await finds(recycled, mysql_server)
 
 
 async def test_writing_without_a_transaction_is_found(monkeypatch, mysql_server):
