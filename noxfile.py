@@ -186,11 +186,12 @@ def docs(session: nox.Session) -> None:
     _pytest(session, "--doctest-modules", *(f"packages/{package}/src" for package in MODULES), report="-doctests")
 
 
-@nox.session(python=NEWEST)
+@nox.session(python=PYTHONS)
 def examples(session: nox.Session) -> None:
-    """Each example is started for real, on a free port, and used."""
+    """Each example is started for real, on a free port, and used; the one that stands on libraries on all Pythons."""
     _sync(session, *MODULES, groups=("examples",))
-    _pytest(session, *REQUIRED["heaven-testing"], "examples")
+    paths = ["examples"] if session.python == NEWEST else ["examples/classic"]
+    _pytest(session, *REQUIRED["heaven-testing"], *paths)
 
 
 @nox.session(python=NEWEST, default=False)

@@ -712,7 +712,7 @@ async def test_a_missing_file_of_authorities_is_refused_when_the_database_is_mad
 async def test_a_missing_library_is_named_with_its_cure(url, monkeypatch):
     """The words that install it are in the message."""
     name = parse(url).driver
-    monkeypatch.setitem(sys.modules, f"heaven_contrib.sql.drivers.{name}_connections", None)
+    monkeypatch.setitem(sys.modules, f"heaven_contrib.sql.drivers._{name}", None)
     extra = {"aiomysql": "mysql", "asyncmy": "asyncmy"}[name]
     with pytest.raises(ImportError, match=rf'pip install "heaven-contrib\[{extra}\]"'):
         driver_for(parse(url), None)

@@ -22,7 +22,6 @@ from heaven_contrib.sql.errors import (
     StatementTimeout,
     TransactionOver,
 )
-from heaven_contrib.sql.migrations import migrate
 from heaven_contrib.sql.pool import Pool, PoolStatistics
 from heaven_contrib.sql.queries import Done, Queries
 from heaven_contrib.sql.quoting import escape_like, quote_name
@@ -56,6 +55,5 @@ __all__ = [
     "Transaction",
     "TransactionOver",
     "escape_like",
-    "migrate",
     "quote_name",
 ]

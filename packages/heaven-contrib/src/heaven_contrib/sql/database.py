@@ -118,7 +118,7 @@ class Database(Queries):
         if self._pool is not None:
             raise RuntimeError(f"{self!r} is connected already")
         settings, shared = self.settings, self._driver.shared
-        self._pool = pool = Pool(
+        self._pool = Pool(
             self._driver.connect,
             size=1 if shared else settings.pool_size,
             acquire_timeout=settings.acquire_timeout,
@@ -128,8 +128,7 @@ class Database(Queries):
         try:
             await until_it_answers(self._ask, settings.safe_url, settings.start_timeout)
             if self._migrations is not None:
-                async with pool.lend() as connection:
-                    await migrate(connection, self.dialect, self._migrations)
+                await self.migrate(self._migrations)
         except BaseException:
             await self.disconnect()
             raise
@@ -155,6 +154,21 @@ class Database(Queries):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.disconnect()
+
+    async def migrate(self, folder: str | PathLike[str]) -> list[str]:
+        """Apply the migrations of a folder that were not applied yet, as `migrations=` does it when it connects.
+
+        Args:
+            folder: the folder of numbered SQL files.
+
+        Returns:
+            The names of the files that this call has applied.
+
+        Raises:
+            MigrationError: the migrations can't be applied; the message names the file and what to do.
+        """
+        async with self._connected().lend() as connection:
+            return await migrate(connection, self.dialect, folder)
 
     # Statements
 

@@ -20,8 +20,8 @@ try:
     from sqlalchemy.engine import URL, make_url
     from sqlalchemy.exc import ArgumentError, InvalidRequestError, SQLAlchemyError
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-except ImportError as error:
-    raise missing_extra("heaven_contrib.sql.sqlalchemy", "sqlalchemy") from error
+except ImportError:
+    raise missing_extra("heaven_contrib.sql.sqlalchemy", "sqlalchemy") from None
 
 SESSION: Final[Key[AsyncSession]] = Key("sqlalchemy session")
 """The session of a request that `begin` covers."""

@@ -299,7 +299,7 @@ class MySQLDriver(Driver):
 def _library(name: Literal["aiomysql", "asyncmy"]) -> ModuleType:
     """What connects by one of the drivers, which is imported only where it is asked for."""
     try:
-        return import_module(f"heaven_contrib.sql.drivers.{name}_connections")
+        return import_module(f"heaven_contrib.sql.drivers._{name}")
     except ImportError as error:
         extra = "asyncmy" if name == "asyncmy" else "mysql"
         raise missing_extra(f"mysql:// URLs with driver={name}", extra) from error

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from heaven_contrib.sql.drivers.aiosqlite_connections import RawConnection
+from heaven_contrib.sql.drivers._aiosqlite import RawConnection
 from heaven_contrib.sql.drivers.connection import Connection, Driver, Isolation, Result
 from heaven_contrib.sql.drivers.sqlite_errors import refusal
 from heaven_contrib.sql.drivers.sqlite_values import bound
