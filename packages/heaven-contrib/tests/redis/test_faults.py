@@ -12,6 +12,7 @@ from random import Random
 import pytest
 import redis.asyncio
 from redis.asyncio.connection import Connection
+from redis.exceptions import TimeoutError as RedisPyTimeout
 
 from chaos_redis import (
     cancelled,
@@ -27,6 +28,7 @@ from chaos_redis import (
 )
 from heaven import App
 from heaven_contrib.redis.battery import REDIS, Redis
+from heaven_contrib.redis.client import Pipeline
 from heaven_contrib.redis.connections import Pool, ServerConnection
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.shared_store import SharedStore
@@ -318,6 +320,35 @@ async def test_a_lost_answer_to_exec_is_unknown_even_where_keys_were_watched(red
             await battery.write(transfer)
 
         assert "1" == redis_server.execute("GET", "balance")
+
+
+@pytest.mark.parametrize("then", ["execute", "leave"])
+async def test_a_watch_on_a_server_that_stands_still_ends_by_the_deadline(redis_server: RedisServer, then: str):
+    """A transaction that watches, or gives up watching, does not wait longer than others, and its slot comes back."""
+    async with connected(redis_server.url, deadline=0.3, pool_size=1) as battery:
+        async with asyncio.timeout(2):
+            async with battery.client.pipeline() as pipe:
+                await pipe.watch("balance")
+                redis_server.freeze()
+                if then == "execute":
+                    pipe.multi()
+                    pipe.incr("balance")
+                    with pytest.raises(RedisPyTimeout):
+                        await pipe.execute()
+        redis_server.thaw()
+
+        assert True is await battery.read(lambda client: client.ping())
+
+
+async def test_control_redis_pys_own_pipeline_waits_for_ever(redis_server: RedisServer, monkeypatch):
+    """The same as redis-py ends a pipeline: it connects again to say that it watches nothing, however long that takes."""
+    monkeypatch.delattr(Pipeline, "reset")
+    async with connected(redis_server.url, deadline=0.3, pool_size=1) as battery:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5), battery.client.pipeline() as pipe:
+                await pipe.watch("balance")
+                redis_server.freeze()
+        redis_server.thaw()
 
 
 async def test_a_write_to_a_server_that_is_gone_was_never_sent(redis_server: RedisServer):

@@ -58,6 +58,13 @@ class Pipeline(PlainPipeline):
         except TimeoutError as error:
             raise late(args[0], self.connection_pool.deadline) from error
 
+    async def reset(self) -> None:  # type: ignore[override]
+        if self.connection is not None and not self.connection.is_connected:
+            self.watching = False  # that ended with the connection; redis-py would connect again to say so
+        with suppress(TimeoutError):  # the connection is closed then
+            async with asyncio.timeout(self.connection_pool.deadline):
+                await super().reset()
+
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         try:
             async with asyncio.timeout(self.connection_pool.deadline):
@@ -92,6 +99,11 @@ class NodesPipeline(ClusterPipeline):
 
     cluster_client: ClusterClient
     _event_dispatcher: Any = None  # declared by redis-py, and not used by pipelines
+
+    async def reset(self) -> None:  # type: ignore[override]
+        with suppress(TimeoutError):  # the connection is closed then
+            async with asyncio.timeout(self.cluster_client.deadline):
+                await super().reset()
 
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
         client = self.cluster_client
