@@ -31,7 +31,7 @@ class Sending:
     __slots__ = ("begun",)
 
     def __init__(self) -> None:
-        self.begun = False
+        self.begun: bool = False
 
 
 _SENDING: Final[ContextVar[Sending | None]] = ContextVar("heaven_redis_sending", default=None)
