@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from heaven import App, HTTPError
+from heaven import App, HTTPError, WebSocketDisconnected
 
 DENIAL = {"websocket.http.response": {}}
 
@@ -172,6 +172,20 @@ async def test_after_hooks_unwind_whatever_became_of_the_handler(what, outcome) 
     app.AFTER("/*", lambda req, res, ctx: log.append(res.outcome))
     await connect(app)
     assert [outcome] == log
+
+
+@pytest.mark.parametrize(("extra", "outcome"), [([], "disconnected"), ([ValueError("no")], "failed")])
+async def test_tasks_that_find_the_client_gone_are_no_failure(extra, outcome, caplog) -> None:
+    """A TaskGroup raises a group of what its tasks raised: nothing but leaving is leaving, anything else a failure."""
+
+    async def both(req, ws, ctx):
+        await ws.accept()
+        raise ExceptionGroup("tasks", [WebSocketDisconnected(1001), WebSocketDisconnected(1001), *extra])
+
+    app, log = app_of(both), []
+    app.AFTER("/*", lambda req, res, ctx: log.append(res.outcome))
+    await connect(app)
+    assert ([outcome], bool(extra)) == (log, bool(caplog.records))
 
 
 async def test_after_hooks_unwind_when_the_connection_is_cancelled() -> None:

@@ -82,7 +82,10 @@ class SocketEndpoint:
             except Abort:
                 res.outcome = "aborted"
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (it is answered, or logged)
-                await self._fail(failure_of(error), req, ws, res, ctx)
+                if _only_left(error):
+                    res.outcome = "disconnected"
+                else:
+                    await self._fail(failure_of(error), req, ws, res, ctx)
             await self._end(ws, req, res)
         except asyncio.CancelledError:
             res.outcome = "cancelled"
@@ -126,6 +129,11 @@ class SocketEndpoint:
             res.restart()
             start, content = messages(res.out(500))
         await ws.deny(start["status"], content["body"], headers=start["headers"])
+
+
+def _only_left(error: BaseException) -> bool:
+    """Whether a group, as a TaskGroup raises it, says nothing but that the client left."""
+    return isinstance(error, BaseExceptionGroup) and error.split(WebSocketDisconnected)[1] is None
 
 
 class _UntilStopped:
