@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from heaven_contrib.sql import (
     ConnectionBusy,
+    ConnectionLost,
     Database,
     IntegrityError,
     StatementError,
     StatementTimeout,
+    Transaction,
     TransactionOver,
 )
 
@@ -86,6 +89,64 @@ async def test_a_read_only_block_refuses_changes(db):
     for text in ("c", "d"):
         await db.execute(ADD, {"text": text})
     assert ["a", "c", "d"] == await texts(db)
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), asyncio.CancelledError()])
+async def test_a_read_only_block_that_is_left_early_makes_nobody_else_read_only(kind, database_url, error):
+    """The one connection is a writer's again, whatever has ended the block."""
+    async with Database(database_url(kind, pool_size=1)) as db:
+        await db.execute("CREATE TABLE n (id INT)")
+        with pytest.raises(type(error)):
+            async with db.transaction(read_only=True) as tx:
+                await tx.fetch_all("SELECT * FROM n")
+                raise error
+        assert 1 == (await db.execute("INSERT INTO n VALUES (1)")).affected
+
+
+async def cancelled_while_undoing(db, monkeypatch, block):
+    """Run a block in a task, and cancel it in the moment it begins to roll back."""
+    task = asyncio.ensure_future(block())
+    undo = Transaction._undo
+
+    async def undoing(self, *savepoint):
+        asyncio.get_running_loop().call_soon(task.cancel)
+        monkeypatch.setattr(Transaction, "_undo", undo)
+        await undo(self, *savepoint)
+
+    monkeypatch.setattr(Transaction, "_undo", undoing)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_what_is_cancelled_while_it_is_undone_is_undone(db, monkeypatch):
+    """And nothing else is: what was there before stays there, also in a database that lives in memory."""
+    await db.execute(ADD, {"text": "before"})
+
+    async def block():
+        async with db.transaction() as tx:
+            await tx.execute(ADD, {"text": "a"})
+            raise ValueError("no")
+
+    await cancelled_while_undoing(db, monkeypatch, block)
+    assert ["before"] == await texts(db)
+
+
+async def test_a_part_that_could_not_be_undone_is_not_kept(db, monkeypatch):
+    """Who swallows the cancellation of a savepoint's rollback can't keep what is around it."""
+    await db.execute(ADD, {"text": "before"})
+
+    async def block():
+        async with db.transaction() as tx:
+            with suppress(asyncio.CancelledError, ValueError):
+                async with tx.transaction():
+                    await tx.execute(ADD, {"text": "a"})
+                    raise ValueError("no")
+            with pytest.raises((TransactionOver, ConnectionLost)):
+                await tx.execute(ADD, {"text": "b"})
+            raise asyncio.CancelledError
+
+    await cancelled_while_undoing(db, monkeypatch, block)
+    assert ["before"] == await texts(db)
 
 
 @pytest.mark.parametrize("isolation", ["read uncommitted", "read committed", "repeatable read", "serializable"])

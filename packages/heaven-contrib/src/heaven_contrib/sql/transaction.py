@@ -23,7 +23,7 @@ from heaven_contrib.sql.statements import Dialect, Statement, Values, prepare, p
 log: Final = logging.getLogger("heaven.sql")
 
 ROLLBACK_SECONDS: Final = 2.0
-"""How long a rollback may take before the connection is closed, which rolls back as well."""
+"""How long a rollback may take before it is left to the pool, which closes the connection if it has to."""
 
 
 class Transaction(Queries):
@@ -52,6 +52,7 @@ class Transaction(Queries):
         "_dialect",
         "_read_only",
         "_release",
+        "_spoiled",
         "_timeout",
     )
 
@@ -74,6 +75,8 @@ class Transaction(Queries):
         self._begun = False
         self._busy = False
         self._depth = 0
+        self._spoiled = False
+        """What was to be undone was not, so that nothing may be kept."""
 
     def __repr__(self) -> str:
         return f"<Transaction {'open' if self._connection else 'over'}>"
@@ -104,7 +107,7 @@ class Transaction(Queries):
         try:
             yield self
         except BaseException:
-            await self._undo(f"ROLLBACK TO SAVEPOINT {name}")
+            await self._undo(name)
             raise
         else:
             await self._control(f"RELEASE SAVEPOINT {name}")
@@ -137,12 +140,15 @@ class Transaction(Queries):
         connection = self._connection
         if connection is None:
             return
+        kept = False
         try:
             if keep:
                 await self._commit(self._open())
+                kept = True
         finally:
             try:
-                await self._undo("ROLLBACK")
+                if not kept:
+                    await self._undo()
             finally:
                 self._over(connection)
 
@@ -161,21 +167,19 @@ class Transaction(Queries):
         self._connection = None
         self._release(connection)
 
-    async def _undo(self, sql: str) -> None:
-        """Roll back, all or to a savepoint; what does not roll back in time is closed, which undoes it as well."""
+    async def _undo(self, savepoint: str = "") -> None:
+        """Roll back, all or to a savepoint; what does not roll back in time is left to the pool, all of it."""
         connection = self._connection
-        # A connection that broke is rolled back by the database, as is one after a deadlock.
-        if connection is None or not connection.usable or not connection.in_transaction:
+        # A connection that broke is rolled back by the database, as is what a deadlock has ended.
+        if connection is None or not connection.usable or (savepoint and not connection.in_transaction):
             return
+        self._spoiled = True
         try:
             async with asyncio.timeout(ROLLBACK_SECONDS):
-                await connection.query(sql)
+                await (connection.query(f"ROLLBACK TO SAVEPOINT {savepoint}") if savepoint else connection.rollback())
+            self._spoiled = False
         except (TimeoutError, DatabaseError) as error:
-            log.warning("a rollback failed, and its connection was closed: %s", type(error).__name__)
-            connection.abandon()
-        except BaseException:
-            connection.abandon()
-            raise
+            log.warning("a rollback failed, and is left to the pool: %s", type(error).__name__)
 
     async def _control(self, sql: str) -> None:
         await self._on_connection(Statement(sql, (), taints=False, reads=True), [], None)
@@ -225,6 +229,8 @@ class Transaction(Queries):
             )
         if self._begun and not connection.usable:
             raise ConnectionLost("The connection broke that a transaction was on; its changes are undone.")
+        if self._spoiled:
+            raise TransactionOver("a part of this transaction could not be undone, so that none of it can be kept")
         if self._begun and not connection.in_transaction:
             raise TransactionOver(
                 "the database has ended this transaction: after a deadlock, or because a statement commits by itself, "
