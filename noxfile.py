@@ -21,7 +21,7 @@ PACKAGES = [nox.param(name, id=name.removeprefix("heaven-")) for name in MODULES
 # What a package's tests need beside itself. The core's drive raw ASGI and real servers, never heaven-testing.
 COMPANIONS = {
     "heaven-core": ["servers"],
-    "heaven-contrib": ["heaven-testing", "servers", "plugins"],
+    "heaven-contrib": ["heaven-testing", "servers", "batteries"],
     "heaven-testing": ["servers", "peers", "plugins"],
 }
 # Many tests of these wait for servers that start and stop, so two run at once.

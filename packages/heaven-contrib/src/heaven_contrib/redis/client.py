@@ -13,6 +13,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from redis import exceptions as refusals
 from redis.asyncio import Redis as PlainClient
 from redis.asyncio.client import Pipeline as PlainPipeline
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
@@ -37,7 +38,6 @@ from heaven_contrib.redis.connections import (
     memory_connection,
 )
 from heaven_contrib.redis.urls import Settings
-from redis import exceptions as refusals
 
 if TYPE_CHECKING:
     from fakeredis import FakeServer
