@@ -40,6 +40,19 @@ async def test_channels_come_and_go_while_somebody_iterates(redis_pair: tuple[Re
         assert subscriber.channels == {"b"}
 
 
+async def test_a_channel_that_can_not_be_written_spoils_no_other(redis_pair: tuple[Redis, Redis]):
+    """A name that is no text is refused before anything is sent, and the next channel is confirmed as ever."""
+    one, other = redis_pair
+    async with one.subscriber() as subscriber:
+        for call in (subscriber.add, subscriber.remove):
+            with pytest.raises(UnicodeEncodeError):
+                await call("room:\udcff")
+        await subscriber.add("room:7")
+        await other.write(lambda client: client.publish("room:7", b"hello"))
+
+        assert await anext(subscriber) == Message("room:7", b"hello")
+
+
 async def test_a_cancelled_reader_loses_nothing(redis_pair: tuple[Redis, Redis]):
     """Whoever stops waiting takes no message and no connection with it."""
     one, other = redis_pair

@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Self, cast
 
+from redis import exceptions as refusals
 from redis.asyncio.connection import AbstractConnection
 
 from heaven.logs import logger
 from heaven_contrib.redis.errors import RedisError, RedisUnavailable
-from redis import exceptions as refusals
 
 LOG: Final = logger("heaven.redis")
 AHEAD: Final = 1000
@@ -65,9 +65,9 @@ class _Link:
     async def send(self, *words: str) -> _Asked:
         if not self.connection.is_connected:  # redis-py would connect again, and subscribe to nothing
             raise refusals.ConnectionError("the connection is closed")
-        asked = _Asked()
-        self.asked.append(asked)
         packed = self.connection.pack_command(*words)
+        asked = _Asked()
+        self.asked.append(asked)  # only what is sent has a reply
         await self.connection.send_packed_command(packed, check_health=False)
         return asked
 
@@ -256,23 +256,23 @@ class Subscriber(AsyncIterator[Message | Gap]):
     async def _reach(self) -> None:
         """Connect, have all channels confirmed, and only then say that there was a gap."""
         arrived: list[Message] = []
-        link = _Link(await self._connect())
-        try:
-            async with asyncio.timeout(self._deadline):
+        async with asyncio.timeout(self._deadline):
+            link = _Link(await self._connect())
+            try:
                 await link.connection.connect()
                 asked = [await link.send("SUBSCRIBE", channel) for channel in tuple(self._wanted)]
                 while link.asked:
                     message = await link.receive(self._deadline)
                     if message is not None:
                         arrived.append(message)
-            for each in asked:
-                if isinstance(each.answer, refusals.ResponseError):
-                    raise RedisError(str(each.answer)) from each.answer
-            if self._closed:
-                raise refusals.ConnectionError("this subscriber is closed")
-        except BaseException:
-            await link.close()
-            raise
+                for each in asked:
+                    if isinstance(each.answer, refusals.ResponseError):
+                        raise RedisError(str(each.answer)) from each.answer
+                if self._closed:
+                    raise refusals.ConnectionError("this subscriber is closed")
+            except BaseException:
+                await link.close()
+                raise
         self._link = link
         if self._lost:
             self._arrived.append(Gap(self._lost))
