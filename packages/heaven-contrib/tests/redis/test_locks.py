@@ -533,3 +533,25 @@ async def test_reprs_say_which_lock_it_is(redis: Redis):
             await asyncio.sleep(PATIENT)
 
     assert ["<Lock 'door'>", f"<Lease of 'door', token {lease.token}, lost>"] == [repr(lock), repr(lease)]
+
+
+def test_a_lock_outlives_an_event_loop():
+    """Where one loop comes after another, as when an application is started twice, its tasks wait for their turn."""
+    redis = Redis("memory://")
+    lock = Lock(redis, "door")
+    inside: list[int] = []
+
+    async def enter(number: int) -> None:
+        async with lock.hold(timeout=PATIENT):
+            inside.append(number)
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        await redis.connect()
+        await asyncio.gather(*map(enter, range(3)))
+        await redis.disconnect()
+
+    for _ in range(2):
+        asyncio.run(main())
+
+    assert [0, 1, 2] * 2 == inside

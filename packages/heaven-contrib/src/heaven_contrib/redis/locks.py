@@ -185,6 +185,7 @@ class Lock:
         self._renew = redis.script(RENEW)
         self._release = redis.script(RELEASE)
         self._queue = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @asynccontextmanager
     async def hold(self, *, timeout: float | None = None) -> AsyncGenerator[Lease]:
@@ -223,18 +224,26 @@ class Lock:
 
     async def _acquired(self, timeout: float | None) -> _Holding:
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        queue = self._queue_here()
         try:
             async with asyncio.timeout_at(deadline):
-                await self._queue.acquire()
+                await queue.acquire()
         except TimeoutError:
             raise self._too_long(timeout) from None
         try:
             holding = await self._asked(math.inf if deadline is None else deadline)
         finally:
-            self._queue.release()
+            queue.release()
         if holding is None:
             raise self._too_long(timeout)
         return holding
+
+    def _queue_here(self) -> asyncio.Lock:
+        """Who waits in this event loop: a lock outlives a loop, as where an application is started twice."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._queue, self._loop = asyncio.Lock(), loop
+        return self._queue
 
     async def _asked(self, deadline: float) -> _Holding | None:
         """Ask for the lock until it is there; once more at the deadline, and then never again."""
