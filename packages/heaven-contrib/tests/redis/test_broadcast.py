@@ -462,6 +462,21 @@ async def test_it_lives_again(redis):
         await broadcast.disconnect()
 
 
+async def test_who_has_not_left_yet_silences_nobody_in_its_next_life(redis):
+    """A block that outlives the connection leaves the channel to those who come after the next one is made."""
+    broadcast = Broadcast(redis)
+    await broadcast.connect()
+    async with AsyncExitStack() as late:
+        await late.enter_async_context(broadcast.subscribe("room:7"))
+        await broadcast.disconnect()
+        await broadcast.connect()
+        async with broadcast.subscribe("room:7") as messages:
+            await late.aclose()
+            await broadcast.publish("room:7", "hello")
+            assert ["hello"] == await take(messages, 1)
+    await broadcast.disconnect()
+
+
 async def test_it_is_kept_while_the_application_runs(redis_url):
     """The store has it from startup to shutdown, under a key of one's own where there are several."""
     app, redis, own = App(), Redis(redis_url), Key("second")

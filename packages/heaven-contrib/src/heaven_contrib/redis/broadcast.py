@@ -124,6 +124,7 @@ class Broadcast:
             life.push_async_callback(_cancelled, asyncio.create_task(self._listen(subscriber)))
             life.push_async_callback(_cancelled, asyncio.create_task(self._presence.keep_alive()))
             self._life = life.pop_all()
+        self._channels = {}  # whoever has not left since the end is of another connection
         self._subscriber, self._ended = subscriber, False
 
     def end(self) -> None:
