@@ -188,6 +188,26 @@ async def test_hooks_outside_have_their_own_say_each_time(redis_url):
 # What is not kept
 
 
+async def test_a_cookie_that_is_taken_back_takes_no_other_along(redis_url):
+    """Where one of several headers of a name was changed inside, the others are sent, the first time and again."""
+
+    def outside(req, res, ctx):
+        res.cookie("theme", "dark")
+        res.cookie("basket", "full")
+
+    def empty(req, res):
+        res.headers.raw[:] = [pair for pair in res.headers.raw if not pair[1].startswith(b"basket=")]
+        res.cookie("basket", "empty")
+
+    shop = Shop(redis_url, answer=empty, before=[outside])
+    async with shop.client() as client:
+        for _ in range(2):
+            response = await client.post("/orders", headers=ONE)
+            sent = [value.partition(";")[0] for value in response.headers.get_list("set-cookie")]
+            assert ["theme=dark", "basket=empty"] == sent
+    assert 1 == shop.orders
+
+
 async def slow(req, res):
     await asyncio.sleep(60)
 

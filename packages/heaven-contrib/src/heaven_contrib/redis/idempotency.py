@@ -293,7 +293,7 @@ class Idempotency:
             return Record(work.fingerprint, b"", start["status"])
         headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
         replaced = [name for name, value in work.outer if (name, value) not in headers]
-        own = [pair for pair in headers if pair not in work.outer]
+        own = [pair for pair in headers if pair not in work.outer or pair[0] in replaced]
         return Record(work.fingerprint, b"", start["status"], own, replaced, content["body"])
 
 
