@@ -186,3 +186,20 @@ async def test_a_reader_waits_while_redis_does_not_answer(redis, server, caplog)
                 await asyncio.sleep(0.05)
             assert [2, 2, 2] == [(await each).value for each in waiting]
     assert "log:{orders} can't be read, and is waited for" in caplog.text
+
+
+async def test_a_reader_whose_waiting_is_ended_by_redis_goes_on(server, redis):
+    """A master that becomes a replica ends what blocks on it with an error; readers ask again, and miss nothing."""
+    log = EventLog(redis, "orders", type=int)
+    first = await log.append(1)
+    async with aclosing(log.read(first)) as reader, asyncio.timeout(PATIENCE):
+        coming = asyncio.ensure_future(anext(reader))
+        while not (
+            blocked := [each for each in await redis.client.client_list(_type="normal") if "b" in each["flags"]]
+        ):
+            await asyncio.sleep(0.01)
+        for each in blocked:
+            server.execute("CLIENT", "UNBLOCK", each["id"], "ERROR")
+        await asyncio.sleep(0)
+        await log.append(2)
+        assert 2 == (await coming).value

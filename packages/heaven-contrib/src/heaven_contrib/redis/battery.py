@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from redis import exceptions as refusals
 from redis.asyncio import Redis as Client
 
 from heaven import SHUTDOWN, STARTUP, App, Key
@@ -18,7 +19,6 @@ from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUn
 from heaven_contrib.redis.subscription import Subscriber
 from heaven_contrib.redis.urls import Settings, parse
 from heaven_contrib.starting import until_it_answers
-from redis import exceptions as refusals
 
 if TYPE_CHECKING:
     from fakeredis import FakeServer
@@ -316,7 +316,9 @@ def explained(error: Exception, *, sent: bool) -> RedisError:
         sent: whether something that must not happen twice was on its way.
     """
     demoted = isinstance(error, refusals.ConnectionError) and isinstance(error.__context__, refusals.ReadOnlyError)
-    if isinstance(error, NOT_NOW) or demoted:
+    # What blocks is ended so where a master becomes a replica.
+    unblocked = isinstance(error, refusals.ResponseError) and str(error).startswith("UNBLOCKED ")
+    if isinstance(error, NOT_NOW) or demoted or unblocked:
         return RedisUnavailable("Redis is not ready.")
     if isinstance(error, BROKEN) and not isinstance(error, NOT_ALLOWED):
         if sent:
