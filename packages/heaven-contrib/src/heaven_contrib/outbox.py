@@ -115,7 +115,8 @@ class Outbox:
         ...         relay.cancel()
         ...         await asyncio.wait([relay])
         ...     await redis.disconnect()
-        ...     print(entries[0][1])
+        ...     (_, message), = entries
+        ...     print(message)
         >>> asyncio.run(main())
         {b'id': b'1', b'topic': b'order.placed', b'payload': b'{"id":7}'}
 
