@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 
 import msgspec
 import pytest
@@ -14,6 +14,7 @@ from heaven_contrib.sql import (
     Database,
     Done,
     IntegrityError,
+    LostOutcome,
     NotConnected,
     PoolTimeout,
     Queries,
@@ -130,6 +131,33 @@ async def test_a_slow_statement_ends_at_its_deadline(db):
         await db.fetch_all(SLOW[db.dialect], timeout=0.2)
     await add(db, "a")
     assert 1 == await db.fetch_value("SELECT count(*) FROM notes")
+
+
+async def test_a_change_that_is_late_may_have_happened(db):
+    """LostOutcome, with whatever words it was sent; a 503 would say that nothing was changed."""
+    change = f"INSERT INTO notes (text) {SLOW[db.dialect]}"
+    with pytest.raises(LostOutcome):
+        await db.execute(change, timeout=0.2)
+    with pytest.raises(LostOutcome):
+        await db.execute_many(change, [{}], timeout=0.2)
+    with pytest.raises(LostOutcome):
+        _ = [row async for row in db.fetch_iter(change, timeout=0.2)]
+    with pytest.raises(StatementTimeout):
+        _ = [row async for row in db.fetch_iter(SLOW[db.dialect], timeout=0.2)]
+
+
+@pytest.mark.parametrize("driver", ["aiomysql", "asyncmy"])
+@pytest.mark.parametrize("many", [True, False])
+async def test_a_session_that_was_changed_is_nobody_elses(mysql_url, driver, many):
+    """Also where the statement was run for many rows, or in a transaction."""
+    async with Database(mysql_url(driver, pool_size=1)) as db:
+        for each in (db, None):
+            async with db.transaction() if each is None else nullcontext(each) as queries:
+                if many:
+                    await queries.execute_many("SET @mode = :mode", [{"mode": "lax"}])
+                else:
+                    await queries.execute("SET @mode = :mode", {"mode": "lax"})
+            assert await db.fetch_value("SELECT @mode") is None
 
 
 async def test_a_cancelled_statement_costs_nobody_else_anything(db):

@@ -73,6 +73,12 @@ def test_what_is_quoted_or_commented_out_has_no_parameters(dialect, quoted):
     assert (f"SELECT {mark}, {quoted}, {mark}", [1, 3]) == (statement.sql, values)
 
 
+def test_a_comment_ends_with_its_line():
+    """Also an empty one, so that the line below it counts."""
+    statement, _ = prepare("SELECT 1 --\n + :a --", {"a": 1}, "mysql")
+    assert "SELECT 1 --\n + %s --" == statement.sql
+
+
 def test_executable_comments_of_mysql_have_parameters():
     """`/*! ... */` is run by MySQL, so it counts as what it says."""
     statement, _ = prepare("SELECT /*!40001 SQL_NO_CACHE */ :a /*! , :b */", {"a": 1, "b": 2}, "mysql")
@@ -138,6 +144,11 @@ def test_rows_of_one_statement_have_the_same_names():
         ("UPDATE t SET a = 1", False, False),
         ("CREATE TABLE t (a INT)", False, False),
         ("CREATE TEMPORARY TABLE t (a INT)", True, False),
+        ("create temp table t (a INT)", True, False),
+        ("CREATE TABLE IF NOT EXISTS temp.t (a INT)", True, False),
+        ("SELECT temp FROM weather", False, True),
+        ("SELECT SETVAL(s, 5)", False, False),
+        ("SELECT NEXT VALUE FOR s", False, False),
         ("SET sql_mode = ''", True, False),
         ("USE other", True, False),
         ("LOCK TABLES t WRITE", True, False),

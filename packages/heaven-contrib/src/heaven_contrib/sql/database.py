@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from os import PathLike
@@ -13,13 +12,13 @@ from heaven import SHUTDOWN, STARTUP, Key
 from heaven_contrib.sql.deadlines import Deadlines
 from heaven_contrib.sql.drivers.choosing import driver_for
 from heaven_contrib.sql.drivers.connection import Connection, Credentials, Isolation, Result
-from heaven_contrib.sql.errors import ConnectionLost, NotConnected
+from heaven_contrib.sql.errors import NotConnected
 from heaven_contrib.sql.migrations import migrate
 from heaven_contrib.sql.pool import Pool, PoolStatistics
-from heaven_contrib.sql.queries import Queries, failure, run
+from heaven_contrib.sql.queries import Queries, run, run_many, stream
 from heaven_contrib.sql.requests import TRANSACTION, RequestTransaction
 from heaven_contrib.sql.statements import Dialect, Values, prepare, prepare_many
-from heaven_contrib.sql.transaction import Transaction, stream
+from heaven_contrib.sql.transaction import Transaction
 from heaven_contrib.sql.urls import Settings, parse
 from heaven_contrib.starting import until_it_answers
 
@@ -177,6 +176,7 @@ class Database(Queries):
         """The driver's own connection, for what this layer does not do; its session is reset afterwards.
 
         Example:
+            >>> import asyncio
             >>> async def version():
             ...     async with Database("sqlite://:memory:") as db, db.connection() as connection:
             ...         cursor = await connection.execute("SELECT 6 * 7")
@@ -240,20 +240,16 @@ class Database(Queries):
 
     async def _run_many(self, sql: str, rows: Sequence[Values], timeout: float | None) -> Result:
         statement, values = prepare_many(sql, rows, self.dialect)
-        limit = timeout or self.settings.timeout
         async with self._connected().lend() as connection:
-            try:
-                async with asyncio.timeout(limit):
-                    return await connection.query_many(statement.sql, values)
-            except (TimeoutError, ConnectionLost) as error:
-                raise failure(error, limit, changed=True) from error
+            deadline = self._deadlines.within(timeout or self.settings.timeout)
+            return await run_many(connection, statement, values, deadline, alone=True)
 
     async def _batches(self, sql: str, values: Values | None, timeout: float | None) -> AsyncGenerator[Result, None]:
         statement, ordered = prepare(sql, values, self.dialect)
         limit = timeout or self.settings.timeout
         async with (
             self._connected().lend() as connection,
-            aclosing(stream(connection, statement, ordered, limit)) as batches,
+            aclosing(stream(connection, statement, ordered, limit, alone=True)) as batches,
         ):
             async for batch in batches:
                 yield batch

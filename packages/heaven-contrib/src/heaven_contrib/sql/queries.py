@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -188,6 +189,37 @@ async def run(
             return await connection.query(statement.sql, values)
     except (TimeoutError, ConnectionLost) as error:
         raise failure(error, deadline.seconds, changed=alone and not statement.reads) from error
+
+
+async def run_many(
+    connection: Connection, statement: Statement, rows: Sequence[Sequence[Any]], deadline: Deadline, *, alone: bool
+) -> Result:
+    """Run a statement once for each row of values; arguments are those of `run`."""
+    if statement.taints:
+        connection.tainted = True
+    try:
+        with deadline:
+            return await connection.query_many(statement.sql, rows)
+    except (TimeoutError, ConnectionLost) as error:
+        raise failure(error, deadline.seconds, changed=alone and not statement.reads) from error
+
+
+async def stream(
+    connection: Connection, statement: Statement, values: Sequence[Any], timeout: float, *, alone: bool
+) -> AsyncGenerator[Result, None]:
+    """Rows in batches, each waited for as long as `timeout` says; other arguments are those of `run`."""
+    if statement.taints:
+        connection.tainted = True
+    async with aclosing(connection.stream(statement.sql, values)) as batches:
+        while True:
+            try:
+                async with asyncio.timeout(timeout):
+                    batch = await anext(batches)
+            except StopAsyncIteration:
+                return
+            except (TimeoutError, ConnectionLost) as error:
+                raise failure(error, timeout, changed=alone and not statement.reads) from error
+            yield batch
 
 
 def failure(error: TimeoutError | ConnectionLost, timeout: float, *, changed: bool) -> Exception:

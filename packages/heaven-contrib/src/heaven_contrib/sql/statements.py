@@ -20,7 +20,7 @@ Values: TypeAlias = "Mapping[str, Any]"
 # brackets around names.
 _QUOTED: Final = {
     "mysql": re.compile(
-        r"""'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | `[^`]*` | --\s[^\n]* | \#[^\n]* | /\*(?!M?!).*?\*/""",
+        r"""'(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" | `[^`]*` | --(?=\s|\Z)[^\n]* | \#[^\n]* | /\*(?!M?!).*?\*/""",
         re.DOTALL | re.VERBOSE,
     ),
     "sqlite": re.compile(
@@ -37,10 +37,13 @@ _NOTHING: Final = "(SELECT NULL FROM (SELECT 1) AS one WHERE 1 = 0)"
 _READS: Final = frozenset(("DESC", "DESCRIBE", "EXPLAIN", "SELECT", "SHOW", "TABLE", "VALUES"))
 _WRITES: Final = frozenset(("ALTER", "ANALYZE", "CREATE", "DELETE", "DROP", "INSERT", "REPLACE", "TRUNCATE", "UPDATE"))
 _WITH: Final = "WITH"
-_CHANGES: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE|INTO|NEXTVAL)\b", re.IGNORECASE)
+_CHANGES: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE|INTO|NEXTVAL|SETVAL|NEXT\s+VALUE)\b", re.IGNORECASE)
 _WORD: Final = re.compile(r"[A-Za-z]+")
 # Besides statements that are neither of the above, what changes a session rather than data.
-_TAINTS: Final = re.compile(r"\bTEMPORARY\b|@|\bGET_LOCK\b|\bRELEASE_LOCK\b|\bRELEASE_ALL_LOCKS\b", re.IGNORECASE)
+_TAINTS: Final = re.compile(
+    r"\bTEMPORARY\b|\bCREATE\s+TEMP\b|^\s*CREATE\b.*\bTEMP\s*\.|@|\bGET_LOCK\b|\bRELEASE_LOCK\b|\bRELEASE_ALL_LOCKS\b",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from heaven_contrib.sql.errors import (
     LostOutcome,
     TransactionOver,
 )
-from heaven_contrib.sql.queries import Queries, failure, run
+from heaven_contrib.sql.queries import Queries, failure, run, run_many, stream
 from heaven_contrib.sql.statements import Dialect, Statement, Values, prepare, prepare_many
 
 log: Final = logging.getLogger("heaven.sql")
@@ -194,18 +194,16 @@ class Transaction(Queries):
 
     async def _run_many(self, sql: str, rows: Sequence[Values], timeout: float | None) -> Result:
         statement, values = prepare_many(sql, rows, self._dialect)
-        limit = timeout or self._timeout
         with self._alone() as connection:
-            try:
-                async with asyncio.timeout(limit):
-                    return await connection.query_many(statement.sql, values)
-            except TimeoutError as error:
-                raise failure(error, limit, changed=False) from error
+            deadline = self._deadlines.within(timeout or self._timeout)
+            return await run_many(connection, statement, values, deadline, alone=False)
 
     async def _batches(self, sql: str, values: Values | None, timeout: float | None) -> AsyncGenerator[Result, None]:
         statement, ordered = prepare(sql, values, self._dialect)
         with self._alone() as connection:
-            async with aclosing(stream(connection, statement, ordered, timeout or self._timeout)) as batches:
+            async with aclosing(
+                stream(connection, statement, ordered, timeout or self._timeout, alone=False)
+            ) as batches:
                 async for batch in batches:
                     yield batch
 
@@ -237,21 +235,3 @@ class Transaction(Queries):
                 "as CREATE TABLE does in MySQL; nothing more is run on it"
             )
         return connection
-
-
-async def stream(
-    connection: Connection, statement: Statement, values: Sequence[object], timeout: float
-) -> AsyncGenerator[Result, None]:
-    """Rows in batches, each waited for as long as `timeout` says."""
-    if statement.taints:
-        connection.tainted = True
-    async with aclosing(connection.stream(statement.sql, values)) as batches:
-        while True:
-            try:
-                async with asyncio.timeout(timeout):
-                    batch = await anext(batches)
-            except StopAsyncIteration:
-                return
-            except TimeoutError as error:
-                raise failure(error, timeout, changed=False) from error
-            yield batch
