@@ -158,7 +158,7 @@ async def test_text_arrives_as_it_was_sent(connection, mode):
         ("VARCHAR(9)", type("Name", (str,), {})("ada"), "ada"),
         ("INT", type("Number", (int,), {})(7), 7),
     ],
-    ids=str,
+    ids=lambda each: type(each).__name__ if isinstance(each, memoryview) else str(each),
 )
 async def test_types(connection, column, given, expected):
     """A value comes back as its column's type says; moments are in UTC, whichever zone they were given in."""
@@ -177,7 +177,7 @@ async def test_a_date_that_is_none_stays_text(connection):
     assert await value(connection, "SELECT c FROM old") == "0000-00-00 00:00:00"
 
 
-@pytest.mark.parametrize("wrong", [{"a": 1}, [1], (1,), {1}, object()], ids=str)
+@pytest.mark.parametrize("wrong", [{"a": 1}, [1], (1,), {1}, object()], ids=lambda wrong: type(wrong).__name__)
 async def test_what_is_no_value_is_a_type_error(connection, wrong):
     """Nothing of what no column can hold is ever written into a statement (CVE-2024-36039)."""
     with pytest.raises(TypeError, match="no SQL value"):

@@ -151,7 +151,7 @@ async def test_opening_waits_for_who_has_the_file_to_himself(file, patience):
         (type("Name", (str,), {})("ada"), "ada"),
         (type("Number", (int,), {})(7), 7),
     ],
-    ids=str,
+    ids=lambda each: type(each).__name__ if isinstance(each, memoryview) else str(each),
 )
 async def test_types(connection, given, expected):
     """Numbers, text and bytes are kept as they are, everything else as text that msgspec reads."""
@@ -170,7 +170,7 @@ async def test_moments_sort_as_they_come(connection):
     assert await value(connection, "SELECT strftime('%s', at) FROM moments") == "1769860801"
 
 
-@pytest.mark.parametrize("wrong", [{"a": 1}, [1], (1,), {1}, object()], ids=str)
+@pytest.mark.parametrize("wrong", [{"a": 1}, [1], (1,), {1}, object()], ids=lambda wrong: type(wrong).__name__)
 async def test_what_is_no_value_is_a_type_error(connection, wrong):
     """Nothing of what no column can hold is bound."""
     with pytest.raises(TypeError, match="no SQL value"):
