@@ -182,6 +182,24 @@ async def test_waiting_that_is_cancelled_leaves_nothing_behind(redis_url: str):
             await asyncio.sleep(0.01)
 
 
+async def test_a_connection_that_is_closed_is_gone_at_the_server(redis_pair: tuple[Redis, Redis]):
+    """Subscribers, what blocked, and a whole client: none of them is listed or counted any more."""
+    one, other = redis_pair
+    before = len(await other.client.client_list())
+    async with one.subscriber() as subscriber:
+        await subscriber.add("room:7")
+    waiting = asyncio.create_task(one.wait(lambda client: client.blpop(["queue"], timeout=60), 60))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await one.disconnect()
+    async with asyncio.timeout(5):
+        while len(await other.client.client_list()) >= before:
+            await asyncio.sleep(0.01)
+
+    assert [(b"room:7", 0)] == await other.client.pubsub_numsub("room:7")
+
+
 async def test_waiting_on_a_server_that_stands_still_ends(redis_server: RedisServer):
     """A blocking command ends by its seconds and the deadline; what it took is unknown."""
     async with connected(redis_server.url, deadline=0.2) as redis:

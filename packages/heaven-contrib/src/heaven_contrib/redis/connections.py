@@ -176,8 +176,11 @@ class MasterPool(SentinelConnectionPool, Pool):
             await self.sentinel_manager.aclose()
 
 
-class _Unblocking(AbstractConnection):
-    """In memory, a command that blocks is a task, and a reader waits for an event: both end with their connection."""
+class _Leaving(AbstractConnection):
+    """In memory, a command that blocks is a task, and a reader waits for an event: both end with their connection.
+
+    fakeredis drops its socket without a word, so that the server would publish to it for ever.
+    """
 
     async def disconnect(self, *args: Any, **options: Any) -> None:
         plug: Any = getattr(self, "_sock", None)
@@ -185,8 +188,9 @@ class _Unblocking(AbstractConnection):
         if plug is None:
             return
         plug._response_available.set()  # noqa: SLF001
-        if plug._blocked:  # noqa: SLF001
-            with plug._server.lock:  # noqa: SLF001
+        with plug._server.lock:  # noqa: SLF001
+            plug.kill()
+            if plug._blocked:  # noqa: SLF001
                 plug._unblock_reason = b"timeout"  # noqa: SLF001
                 plug._db.wake_all()  # noqa: SLF001
 
@@ -195,7 +199,7 @@ def memory_connection() -> type[Connection]:
     """The class of connections to a server in memory, whose library is loaded when it is needed."""
     from fakeredis.aioredis import FakeAsyncRedisConnection
 
-    return type("MemoryConnection", (_Unblocking, _Followed, FakeAsyncRedisConnection), {})
+    return type("MemoryConnection", (_Leaving, _Followed, FakeAsyncRedisConnection), {})
 
 
 def _readable(plug: socket.socket) -> bool:
