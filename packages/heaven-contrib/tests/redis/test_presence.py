@@ -228,6 +228,21 @@ async def test_who_is_cancelled_leaves_all_the_same(workers):
             await asyncio.sleep(0.005)
 
 
+async def test_who_is_cancelled_while_joining_is_not_there(redis_pair):
+    """Wherever a block is cancelled before it began, nobody is said to be in the room who is not."""
+    async with connected(redis_pair[0]) as one:
+        one._presence._ttl, one._presence._milliseconds = PATIENCE, 60_000
+        for pauses in range(30):
+            joining = asyncio.create_task(one.join("room:7", "Ada").__aenter__())
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            joining.cancel()
+            await asyncio.wait([joining])
+            if not joining.cancelled():
+                break
+            assert [] == await one.members("room:7")
+
+
 @pytest.mark.parametrize("in_turn", [True, False])
 async def test_who_leaves_while_members_are_renewed_stays_away(redis, in_turn):
     """A renewal that is on its way does not bring back who has left meanwhile; without a lock it would."""

@@ -132,9 +132,11 @@ class Presence:
         try:
             async with here.changing:
                 await self._run(self._renew, room, self._milliseconds, entry)
-        except BaseException:
+        except BaseException as error:
             here.entries.pop(entry, None)
             self._forget(room, here)
+            if isinstance(error, asyncio.CancelledError):
+                await self.leave(room, entry)  # it may be there already
             raise
         return entry
 
