@@ -22,6 +22,7 @@ async def transfers(
 ) -> Outcome:
     """Transfers between accounts are cancelled at any moment: the sum holds, and no transaction stays open."""
     seen: list[float] = []
+    answers: list[object] = []
 
     async def transfer(db: Database) -> None:
         source, target = chance.sample(range(ACCOUNTS), 2)
@@ -31,7 +32,7 @@ async def transfers(
             async with db.transaction() as tx:
                 move = "UPDATE accounts SET balance = balance + :amount WHERE id = :id"
                 await tx.execute(move, {"id": source, "amount": -amount})
-                await asyncio.sleep(0)
+                await asyncio.sleep(chance.choice((0, 0.001)))  # to be cancelled here as well
                 await tx.execute(move, {"id": target, "amount": amount})
             seen.append(time.monotonic() - began)
 
@@ -46,11 +47,12 @@ async def transfers(
             users = [asyncio.create_task(transfer(db)) for _ in range(min(20, cancels - start))]
             for user in users:
                 asyncio.get_running_loop().call_later(chance.uniform(0, usual * 5), user.cancel)
-            await asyncio.gather(*users, return_exceptions=True)
+            answers += await asyncio.gather(*users, return_exceptions=True)
         recovered, seconds = await works_again(db)
         total = int(server.execute(f"SELECT SUM(balance) FROM {db.settings.database}.accounts")[0][0])
         ended = await asyncio.to_thread(_no_transaction_is_open, server)
-    return Outcome(recovered and ended, lost=int(total != ACCOUNTS * BALANCE), recovery_seconds=seconds)
+    failed = any(isinstance(answer, Exception) for answer in answers)
+    return Outcome(recovered and ended and not failed, lost=int(total != ACCOUNTS * BALANCE), recovery_seconds=seconds)
 
 
 def _no_transaction_is_open(server: MySQLServer) -> bool:
