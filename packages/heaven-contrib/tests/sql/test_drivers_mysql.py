@@ -15,9 +15,12 @@ from datetime import time as clock
 from decimal import Decimal
 
 import pytest
+from pymysql.err import MySQLError
 
 from heaven.errors import RegistrationError
+from heaven_contrib.sql.drivers import mysql
 from heaven_contrib.sql.drivers.choosing import driver_for
+from heaven_contrib.sql.drivers.mysql_errors import refusal
 from heaven_contrib.sql.errors import (
     ConnectionFailed,
     ConnectionLost,
@@ -686,9 +689,36 @@ async def test_why_a_connection_failed_is_a_note_without_secrets(url, change, co
 
 
 async def test_an_unknown_charset_is_refused_when_the_database_is_made(url):
-    """Before anything is connected to."""
-    with pytest.raises(RegistrationError, match="knows no charset 'klingon'"):
-        driver_for(parse(f"{url}&charset=klingon"), None)
+    """Before anything is connected to; also one that Python does not know."""
+    for charset in ("klingon", "eucjpms"):
+        with pytest.raises(RegistrationError, match=f"knows no charset '{charset}'"):
+            driver_for(parse(f"{url}&charset={charset}"), None)
+
+
+@pytest.mark.parametrize("charset", ["sjis", "ujis"])
+async def test_a_charset_that_makes_other_signs_a_backslash_is_refused(url, charset):
+    """A yen sign would undo the backslash before a quote, and what follows it would be SQL."""
+    with pytest.raises(RegistrationError, match="makes a backslash of a yen sign"):
+        driver_for(parse(f"{url}&charset={charset}"), None)
+
+
+@pytest.mark.parametrize("charset", ["sjis", "ujis"])
+async def test_control_a_yen_sign_ends_a_text(url, charset, monkeypatch):
+    """Were it not refused, part of the value would be run."""
+    monkeypatch.setattr(mysql, "YEN", "")
+    connection = await driver_for(parse(f"{url}&charset={charset}"), None).connect()
+    try:
+        result = await connection.query("SELECT %s", ["\xa5', VERSION() AS stolen -- "])
+        assert "stolen" in result.columns
+    finally:
+        await connection.close()
+
+
+def test_no_room_for_more_locks_ends_the_transaction():
+    """InnoDB rolls back all of it then, as after a deadlock."""
+    assert isinstance(
+        refusal(MySQLError(1206, "The total number of locks exceeds ..."), MySQLError), SerializationFailure
+    )
 
 
 async def test_a_charset_of_the_urls(url):

@@ -6,6 +6,7 @@ import asyncio
 import enum
 import math
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -377,6 +378,22 @@ async def test_a_connection_that_is_given_up_in_the_middle_ends(driver):
     with pytest.raises((StatementError, ConnectionLost)):
         await task
     assert not connection.usable
+
+
+def test_a_process_ends_whose_connections_were_never_closed(file):
+    """A thread that waits for work keeps nobody alive."""
+    script = f"""
+import asyncio
+from heaven_contrib.sql import Database
+
+async def main():
+    db = Database("sqlite:///{file}")
+    await db.connect()
+    await db.execute("CREATE TABLE t (a INT)")
+
+asyncio.run(main())
+"""
+    assert 0 == subprocess.run([sys.executable, "-c", script], timeout=20, capture_output=True, check=False).returncode
 
 
 def test_a_connection_may_outlive_its_loop(file):

@@ -86,7 +86,11 @@ async def test_text_is_never_more_than_text(everything, text):
     assert 0 == await everything.fetch_value("SELECT count(*) FROM notes")
 
 
-@pytest.mark.parametrize("wrong", [math.nan, math.inf, Decimal("-Infinity"), "\ud83d"], ids=ascii)
+@pytest.mark.parametrize(
+    "wrong",
+    [math.nan, math.inf, Decimal("-Infinity"), "\ud83d", Decimal("1E+999999999"), Decimal("-1E-999999999")],
+    ids=ascii,
+)
 async def test_what_no_column_holds_is_refused(db, wrong):
     """And never becomes something else on its way."""
     with pytest.raises(StatementError):

@@ -45,7 +45,7 @@ class RawConnection(Connection):  # type: ignore[misc]
 
     def __init__(self, connector: Callable[[], sqlite3.Connection], name: str) -> None:
         Connection.__init__(self, self._open, 64)
-        self._thread = Thread(target=_work, args=(self._tx,), name=name)
+        self._thread = Thread(target=_work, args=(self._tx,), name=name, daemon=True)  # who forgets to close ends
         self._open_one = connector
         self._opened: sqlite3.Connection | None = None
         self._unwanted = False

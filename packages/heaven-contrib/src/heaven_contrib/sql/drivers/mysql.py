@@ -38,6 +38,9 @@ BATCH_BYTES: Final = 64 * 1024
 TEXTS: Final = frozenset((15, 245, 249, 250, 251, 252, 253, 254, 255))
 """The types of columns whose values are text or bytes, of any length."""
 
+YEN: Final = "\xa5"
+"""Which Shift JIS and EUC-JP write as the backslash of ASCII."""
+
 REST: Final = 0.1
 """Seconds that the rest of a query may take which nobody wants any more; what takes longer is hung up on."""
 
@@ -258,10 +261,16 @@ class MySQLDriver(Driver):
         self._module = _library(settings.driver)
         try:
             self.encoding: str = self._module.encoding_of(settings.charset)
-        except (KeyError, AttributeError):
+            lookalikes = YEN.encode(self.encoding, "ignore")
+        except (LookupError, AttributeError):
             raise RegistrationError(
                 f"{settings.driver} knows no charset {settings.charset!r}; leave it out for utf8mb4"
             ) from None
+        if b"\\" in lookalikes:
+            raise RegistrationError(
+                f"the charset {settings.charset!r} makes a backslash of a yen sign, which can end a text in the middle "
+                "of it; leave it out for utf8mb4"
+            )
         self.refusal: type[Exception] = self._module.Refusal
         self._context = _tls(settings)
         # What strict means is MySQL's to say: TRADITIONAL refuses what does not fit instead of storing something else,

@@ -21,8 +21,8 @@ INTEGRITY: Final = frozenset(
 )
 """Keys that are there already, NULL and missing values where there must be some, foreign keys, CHECK."""
 
-SERIALIZATION: Final = frozenset((1020, 1205, 1213, 1614, 3101, 3572))
-"""Lock waits that took too long, deadlocks, and rows that others have changed since."""
+SERIALIZATION: Final = frozenset((1020, 1205, 1206, 1213, 1614, 3101, 3572))
+"""Lock waits that took too long, deadlocks, no room for more locks, and rows that others have changed since."""
 
 TIMEOUT: Final = frozenset((1969, 3024))
 """The server's own limit for a statement, max_statement_time or max_execution_time."""

@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
-from heaven_contrib.sql.drivers.values import encoder_of, finite, in_utc
+from heaven_contrib.sql.drivers.values import encoder_of, finite, in_utc, without_exponent
 
 
 def literal(value: object, escape: Callable[[str], str]) -> str:
@@ -71,7 +71,7 @@ _ENCODERS: Final[Mapping[type[Any], Callable[[Any], str]]] = {
     date: lambda value: f"'{value.isoformat()}'",
     time: _time,
     timedelta: _timedelta,
-    Decimal: lambda value: format(finite(value), "f"),
+    Decimal: without_exponent,
     UUID: lambda value: f"'{value}'",
 }
 

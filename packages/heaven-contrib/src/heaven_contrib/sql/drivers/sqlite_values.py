@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from heaven_contrib.sql.drivers.values import encoder_of, finite, in_utc
+from heaven_contrib.sql.drivers.values import encoder_of, finite, in_utc, without_exponent
 from heaven_contrib.sql.errors import StatementError
 
 Storable: TypeAlias = "int | float | str | bytes | bytearray | memoryview | None"
@@ -58,6 +58,6 @@ _ENCODERS: Final[Mapping[type[Any], Callable[[Any], Storable]]] = {
     date: lambda value: value.isoformat(),
     time: lambda value: value.replace(tzinfo=None).isoformat(),
     timedelta: lambda value: str(msgspec.to_builtins(value)),
-    Decimal: lambda value: format(finite(value), "f"),
+    Decimal: without_exponent,
     UUID: str,
 }

@@ -6,9 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from heaven_contrib.sql.errors import StatementError
+
+LONGEST: Final = 1000
+"""Digits before the point, or zeros after it; DECIMAL has 65 in MySQL."""
 
 T = TypeVar("T")
 Number = TypeVar("Number", float, Decimal)
@@ -42,6 +45,18 @@ def finite(value: Number) -> Number:
     if not math.isfinite(value):
         raise StatementError(f"{value} is no number that a column can hold")
     return value
+
+
+def without_exponent(value: Decimal) -> str:
+    """The digits of a number, all of them: 1E+3 is 1000.
+
+    Raises:
+        StatementError: it is infinite or no number, or its exponent alone stands for more digits than columns have;
+            1E+999999999, which whoever sends JSON can write, would be a gigabyte.
+    """
+    if abs(finite(value).adjusted()) > LONGEST:
+        raise StatementError(f"{value:.3E} has more digits than a column can hold")
+    return format(value, "f")
 
 
 def in_utc(value: datetime) -> datetime:
