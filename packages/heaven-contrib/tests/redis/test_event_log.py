@@ -276,6 +276,39 @@ async def test_a_tail_that_failed_fails_its_readers(redis, monkeypatch):
         await take(log.read(), 1)
 
 
+async def test_a_tail_that_failed_fails_nobody_who_comes_later(redis, monkeypatch):
+    """A reader that has not gone on since keeps it, and those who come meanwhile have one of their own."""
+    log = EventLog(redis, "orders")
+    await log.append("first")
+
+    async def forbidden(self, after):
+        raise RedisError("NOPERM")
+
+    async with aclosing(log.read("0-0")) as busy:
+        with monkeypatch.context() as patched:
+            patched.setattr(log_tail.Stream, "grows", forbidden)
+            assert ["first"] == values(await take(busy, 1))
+            with pytest.raises(RedisError, match="NOPERM"):
+                await take(log.read(), 1)
+        async with aclosing(log.read("0-0")) as later:
+            await take(later, 1)
+            coming = asyncio.ensure_future(anext(later))
+            await log.append("second")
+            async with asyncio.timeout(PATIENCE):
+                assert "second" == (await coming).value
+    assert log._tail is None
+
+
+async def test_the_name_of_an_event_is_one_line(redis):
+    """What no stream of events could send is refused at once, and not by every reader from then on."""
+    log = EventLog(redis, "orders")
+    for wrong in ("two\nlines", "two\rlines"):
+        with pytest.raises(ValueError, match="the name of an event is one line"):
+            await log.append(1, event=wrong)
+
+    assert [] == await log.latest(1)
+
+
 # Server-sent events
 
 

@@ -94,9 +94,12 @@ class EventLog(Generic[T]):
 
         Raises:
             TypeError: JSON has no such value.
+            ValueError: the name of the event is more than one line.
             RedisUnavailable: it was not appended.
             RedisOutcomeUnknown: it may have been appended.
         """
+        if event is not None and ("\n" in event or "\r" in event):
+            raise ValueError(f"the name of an event is one line, and this is {event!r}")
         return await self._stream.append(event, encode(value))
 
     async def latest(self, count: int) -> list[Entry[T]]:
@@ -194,8 +197,8 @@ class EventLog(Generic[T]):
 
     @asynccontextmanager
     async def _tailing(self) -> AsyncGenerator[Tail, None]:
-        """The tail that all readers of this process share, while there is one."""
-        if self._tail is None:
+        """The tail that all readers of this process share, while there is one that lives."""
+        if self._tail is None or self._tail.failure is not None:
             self._tail = Tail(self._stream)
         tail = self._tail
         tail.readers += 1
@@ -204,7 +207,8 @@ class EventLog(Generic[T]):
         finally:
             tail.readers -= 1
             if not tail.readers:
-                self._tail = None
+                if self._tail is tail:
+                    self._tail = None
                 await tail.stop()
 
     def _entry(self, stored: Stored) -> Entry[T]:
