@@ -209,6 +209,23 @@ async def test_it_is_used_while_it_is_connected():
     await db.disconnect()
 
 
+async def test_who_connects_while_others_leave_keeps_the_deadlines(kind, database_url):
+    """Disconnecting stops the timers of the connections that it closes, and no others."""
+    db = Database(database_url(kind))
+    await db.connect()
+    tx = await db.begin_transaction()
+    leaving = asyncio.create_task(db.disconnect())
+    await asyncio.sleep(0)
+    await db.connect()
+    late = asyncio.create_task(db.fetch_all(SLOW[db.dialect], timeout=0.5))
+    await asyncio.sleep(0.1)
+    await tx.end(keep=False)
+    await leaving
+    with pytest.raises(StatementTimeout):
+        await asyncio.wait_for(late, 2.5)
+    await db.disconnect()
+
+
 async def test_as_a_battery_it_lives_with_the_application():
     """It is in the store under its key, connected, from startup to shutdown; two databases have two keys."""
     other_key: Key[Database] = Key("reports")

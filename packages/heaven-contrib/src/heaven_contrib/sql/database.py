@@ -139,11 +139,12 @@ class Database(Queries):
     async def disconnect(self) -> None:
         """Refuse new work, wait for what runs until `drain_timeout`, and close every connection; safe to repeat."""
         pool, self._pool = self._pool, None
+        deadlines, self._deadlines = self._deadlines, Deadlines()  # others than those of who connects meanwhile
         if pool is not None:
             try:
                 await pool.drain(self.settings.drain_timeout)
             finally:
-                self._deadlines.close()
+                deadlines.close()
 
     async def __aenter__(self) -> Self:
         await self.connect()
