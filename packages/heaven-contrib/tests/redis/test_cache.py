@@ -141,7 +141,7 @@ async def test_values_expire_at_different_moments(redis: Redis):
         async with Cache(redis, f"jitter{jitter}", jitter=jitter) as cache:
             for number in range(20):
                 await cache.get_or_set(f"key{number}", Work(), ttl=100)
-        lives = [await lifetime(redis, f"jitter{jitter}:{{key{number}}}") for number in range(20)]
+        lives = [await lifetime(redis, f"jitter{jitter}:{{key{number}}}:cached") for number in range(20)]
         assert low <= min(lives) <= max(lives) <= high
         assert (max(lives) - min(lives) > 5_000) == (jitter > 0)
 
@@ -357,7 +357,7 @@ async def stale(cache: Cache, ttl: float = 0.02) -> None:
     """Store an old value, and wait until it is one."""
     await cache.get_or_set("key", Work("old"), ttl=ttl, stale=60)
     async with asyncio.timeout(PATIENT):
-        while await lifetime(cache._redis, "shop:{key}") > 60_000:
+        while await lifetime(cache._redis, "shop:{key}:cached") > 60_000:
             await asyncio.sleep(0.002)
 
 
@@ -521,7 +521,7 @@ async def test_a_cache_whose_redis_is_back_stores_again(
 
     await asyncio.sleep(0.02)
     async with asyncio.timeout(PATIENT):
-        while not await on_server._redis.read(lambda client: client.exists("shop:{key}")):
+        while not await on_server._redis.read(lambda client: client.exists("shop:{key}:cached")):
             await on_server.get_or_set("key", work, ttl=60)
     computed = work.begun
     await on_server.get_or_set("key", work, ttl=60)
@@ -541,7 +541,7 @@ async def test_a_redis_that_dies_while_it_is_computed_costs_nothing(redis_server
 async def test_a_redis_that_refuses_is_asked_again(redis: Redis, caplog: pytest.LogCaptureFixture):
     """A refusal, such as of a key of another kind, is no outage: it is logged, and other keys are cached."""
     async with Cache(redis, "shop") as cache:
-        await redis.write(lambda client: client.rpush("shop:{list}", "x"))
+        await redis.write(lambda client: client.rpush("shop:{list}:cached", "x"))
         work = Work()
 
         assert ["made"] * 2 == [await cache.get_or_set("list", work, ttl=60) for _ in range(2)]

@@ -250,9 +250,9 @@ async def stolen(redis: Redis, lock: Lock) -> bytes | None:
     """What is left of another's lock after the first holder, whose lease had ended, has left its block."""
     with pytest.raises(LeaseLost):
         async with lock.hold():
-            await redis.write(lambda client: client.set("lock:{door}", "another"))
+            await redis.write(lambda client: client.set("lock:{door}:holder", "another"))
             await asyncio.sleep(PATIENT)
-    return await redis.read(lambda client: client.get("lock:{door}"))
+    return await redis.read(lambda client: client.get("lock:{door}:holder"))
 
 
 async def test_only_the_owner_releases(redis: Redis):
@@ -260,16 +260,16 @@ async def test_only_the_owner_releases(redis: Redis):
     assert b"another" == await stolen(redis, Lock(redis, "door", ttl=0.2))
     lock = Lock(redis, "door", ttl=5)
     await lock._give_back("somebody")
-    assert b"another" == await redis.read(lambda client: client.get("lock:{door}"))
+    assert b"another" == await redis.read(lambda client: client.get("lock:{door}:holder"))
 
 
 async def test_control_a_release_that_does_not_look_takes_it_from_others(redis: Redis):
     """The same check sees a lock that anybody can release."""
     lock = Lock(redis, "door", ttl=5)
     lock._release = redis.script("redis.call('DEL', KEYS[1])")
-    await redis.write(lambda client: client.set("lock:{door}", "another"))
+    await redis.write(lambda client: client.set("lock:{door}:holder", "another"))
     await lock._give_back("somebody")
-    assert None is await redis.read(lambda client: client.get("lock:{door}"))
+    assert None is await redis.read(lambda client: client.get("lock:{door}:holder"))
 
 
 async def test_a_block_whose_lock_is_gone_is_cancelled(redis: Redis):

@@ -82,7 +82,7 @@ class _Wanted:
 
     @property
     def keys(self) -> list[str]:
-        return [self.name, f"{self.name}:claim"]
+        return _keys(self.name)
 
 
 @dataclass(slots=True, eq=False)
@@ -251,7 +251,7 @@ class Cache:
         """
         name = tagged(self.prefix, key)
         self._flights.pop(name, None)  # those who wait get its value, and nobody after them
-        await self._redis.read(lambda client: client.delete(name, f"{name}:claim"))
+        await self._redis.read(lambda client: client.delete(*_keys(name)))
 
     async def close(self) -> None:
         """Wait a while for what is being computed, and cancel what is not done by then."""
@@ -286,9 +286,9 @@ class Cache:
     async def _find(self, wanted: _Wanted) -> tuple[bytes, bool] | None:
         """What is stored, and whether it is good; nothing if Redis fails."""
         if not wanted.stale:
-            data = await self._ask(self._get, wanted.name)
+            data = await self._ask(self._get, wanted.keys[0])
             return None if data is None else (data, True)
-        answer = await self._ask(self._look.run, keys=[wanted.name], idempotent=True)
+        answer = await self._ask(self._look.run, keys=wanted.keys[:1], idempotent=True)
         if answer is None or answer[0] is None:
             return None
         return answer[0], answer[1] > wanted.stale
@@ -387,6 +387,11 @@ class Cache:
     def __repr__(self) -> str:
         """Its prefix."""
         return f"<Cache {self.prefix!r}>"
+
+
+def _keys(name: str) -> list[str]:
+    """Where a value is, and the claim of who computes it."""
+    return [f"{name}:cached", f"{name}:claim"]
 
 
 CACHE: Final[Key[Cache]] = Key("cache")

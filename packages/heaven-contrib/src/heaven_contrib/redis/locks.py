@@ -180,7 +180,7 @@ class Lock:
         self._lasts = ttl * (1 - MARGIN)
         self._pause = ttl / RENEWALS
         self._poll = poll
-        self._keys = [key, f"{key}:fence"]
+        self._keys = [f"{key}:holder", f"{key}:fence"]
         self._acquire = redis.script(ACQUIRE)
         self._renew = redis.script(RENEW)
         self._release = redis.script(RELEASE)

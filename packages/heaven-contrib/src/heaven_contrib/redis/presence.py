@@ -115,7 +115,7 @@ class Presence:
 
     def channel(self, room: str) -> str:
         """Where the changes of a room are published."""
-        return f"{tagged(self._prefix, room)}:changes"
+        return f"{tagged(self._prefix, room)}:presence"
 
     async def enter(self, room: str, member: bytes) -> bytes:
         """Add a member.
