@@ -111,6 +111,17 @@ async def test_a_failing_start_undoes_what_had_started_in_reverse() -> None:
     assert ["enter parent", "open db", "enter child", "open cache", "leave child", "close db", "leave parent"] == log
 
 
+async def test_a_failing_start_tells_its_notes_as_well() -> None:
+    """What a library has added to the error, such as the address, stands in the one line that the server prints."""
+    app, error = App(), ConnectionError("refused")
+    error.add_note("while connecting to redis://cache.test:6379/0")
+    app.ON(STARTUP, step([], "open", error))
+    async with (life := Lifespan(app)):
+        pass
+    told = "ConnectionError: refused - while connecting to redis://cache.test:6379/0"
+    assert [{"type": FAILED, "message": told}] == life.messages
+
+
 async def test_the_application_tells_what_its_last_start_failed_with() -> None:
     """The exception itself, also one of a child; None before the first start and after one that went well."""
     parent, child, error = App(), App(), ConnectionError("refused")

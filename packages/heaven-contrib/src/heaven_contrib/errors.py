@@ -44,6 +44,6 @@ def missing_extra(what: str, extra: str) -> ImportError:
     Example:
         >>> raise missing_extra("mysql:// URLs", "mysql")
         Traceback (most recent call last):
-        ImportError: mysql:// URLs need a library that is not installed: pip install "heaven-contrib[mysql]"
+        ImportError: a library is missing for mysql:// URLs: pip install "heaven-contrib[mysql]"
     """
-    return ImportError(f'{what} need a library that is not installed: pip install "heaven-contrib[{extra}]"')
+    return ImportError(f'a library is missing for {what}: pip install "heaven-contrib[{extra}]"')

@@ -28,7 +28,8 @@ async def until_it_answers(ask: Callable[[], Awaitable[object]], name: str, seco
         seconds: after this long, the next failure is the last.
 
     Raises:
-        ServiceUnavailable: the last failure.
+        ServiceUnavailable: the last failure; a note says where it was, and why.
+        Exception: what else `ask` raises, with such a note, and at once: it will not be mended by waiting.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
@@ -36,13 +37,21 @@ async def until_it_answers(ask: Callable[[], Awaitable[object]], name: str, seco
     while True:
         try:
             await ask()
-        except ServiceUnavailable as error:
+        except Exception as error:
             wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-            if loop.time() + wait > deadline:
+            if not isinstance(error, ServiceUnavailable) or loop.time() + wait > deadline:
+                _say_where(error, name)
                 raise
             if pause == FIRST_PAUSE:
-                log.warning("%s does not answer, trying for %g s: %s", name, seconds, error.__cause__ or error)
+                log.warning("%s can't be used yet, trying for %g s: %s", name, seconds, error.__cause__ or error)
             pause = min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(wait)
         else:
             return
+
+
+def _say_where(error: Exception, name: str) -> None:
+    """Note it for whoever reads the log, where nobody has done so: an answer to a client tells neither."""
+    if not any(name in note for note in getattr(error, "__notes__", ())):
+        why = str(error.__cause__ or "")
+        error.add_note(f"while connecting to {name}{'' if why in str(error) else ': ' + why}")

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from heaven_contrib.errors import missing_extra
 
 if find_spec("redis") is None:
-    raise missing_extra("heaven_contrib.redis", "redis")
+    raise missing_extra("heaven_contrib.redis", "memory,redis")
 
 from heaven_contrib.redis.battery import REDIS, Redis, Script
 from heaven_contrib.redis.broadcast import BROADCAST, Broadcast, SlowSubscriber, Subscription

@@ -117,8 +117,7 @@ class Redis:
         self._client = make(self.settings, memory=self._memory, deadline=self.settings.deadline)
         try:
             await until_it_answers(lambda: self.read(_ping), self.settings.safe_url, self.settings.start_timeout)
-        except BaseException as error:
-            error.add_note(f"while connecting to {self.settings.safe_url}")
+        except BaseException:
             await self.disconnect()
             raise
 

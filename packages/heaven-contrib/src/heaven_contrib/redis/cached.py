@@ -74,7 +74,7 @@ def _template(template: str, function: Callable[P, Awaitable[Any]]) -> Callable[
     unknown = [name for name in fields if name not in signature.parameters]
     if unknown:
         raise RegistrationError(
-            f"the key {template!r} names {unknown[0]!r}, which is no parameter of {function!r}; "
+            f"the key {template!r} names {unknown[0]!r}, which is no parameter of {_name(function)}; "
             f"there are {', '.join(signature.parameters) or 'none'}"
         )
     quoting = _Quoting()
@@ -90,12 +90,23 @@ def _template(template: str, function: Callable[P, Awaitable[Any]]) -> Callable[
 def _checked(function: Callable[..., Any], ttl: float, stale: float, type: Any) -> dict[str, Any]:  # noqa: A002
     """The options of a function that is cached, if they can work."""
     if not is_async(function):
-        raise RegistrationError(f"cached got {function!r}, which is not async; it would have blocked the event loop")
+        raise RegistrationError(
+            f"cached got {_name(function)}, which is not async; it would have blocked the event loop"
+        )
     try:
         milliseconds("ttl", ttl)
         milliseconds("stale", stale, least=0)
+    except (TypeError, ValueError) as error:
+        raise RegistrationError(f"cached can't work for {_name(function)}: {error}") from None
+    try:
         found = get_type_hints(function).get("return", Any) if type is None else type
         msgspec.json.Decoder(found)
-    except (NameError, TypeError, ValueError) as error:
-        raise RegistrationError(f"cached can't work for {function!r}: {error}; give ttl=, stale= and type=") from None
+    except (NameError, TypeError) as error:
+        raise RegistrationError(
+            f"cached can't know what {_name(function)} gives: {error}; give type=, what the value is read back as"
+        ) from None
     return {"ttl": ttl, "stale": stale, "type": found}
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{getattr(function, '__qualname__', function)}"

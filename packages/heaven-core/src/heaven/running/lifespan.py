@@ -162,7 +162,8 @@ def family(app: App) -> Iterator[App | Foreign]:
 
 
 def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    """What a server prints last: the error and its notes, which say where it was and why."""
+    return " - ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
 
 
 def _calling(function: Callable[[App], Awaitable[object]], app: App) -> Callable[[], Awaitable[object]]:
