@@ -161,7 +161,11 @@ async def either(item: int) -> Price | Weight:
         (number, {"key": "{id}"}, r"the key '\{id\}' names 'id', which is no parameter of .*; there are item"),
         (number, {"key": "{}"}, r"the key '\{\}' names '', which is no parameter"),
         (number, {"key": "{item"}, r"the key '\{item' is no template: expected '\}'"),
-        (number, {"key": "{item}", "ttl": 0}, "cached can't work for .*test_cached.number: ttl is 0; give seconds, at least 0.001$"),
+        (
+            number,
+            {"key": "{item}", "ttl": 0},
+            "cached can't work for .*test_cached.number: ttl is 0; give seconds, at least 0.001$",
+        ),
         (number, {"key": "{item}", "stale": -1}, "stale is -1; give seconds, at least 0$"),
         (unknown, {"key": "{item}"}, "test_cached.unknown gives: name 'Missing' is not defined; give type="),
         (
