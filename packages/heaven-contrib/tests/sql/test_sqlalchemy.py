@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.mysql import BIT, DATETIME
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from heaven import App
+from heaven import App, Key
 from heaven.errors import RegistrationError
 from heaven_contrib.sql.errors import ConnectionFailed
 from heaven_contrib.sql.sqlalchemy import SESSION, SQLALCHEMY, SQLAlchemy
@@ -47,9 +47,9 @@ def url(request, tmp_path):
 
 
 @contextlib.asynccontextmanager
-async def with_tables(url):
+async def with_tables(url, **options):
     """The battery, connected, with its table made."""
-    alchemy = SQLAlchemy(url)
+    alchemy = SQLAlchemy(url, **options)
     await alchemy.connect()
     try:
         async with alchemy.engine.begin() as connection:
@@ -129,6 +129,27 @@ async def test_begin_commits_what_went_well_and_undoes_the_rest(url, then, statu
             assert status == (await client.post(f"/notes/undone?then={then}")).status_code
             assert {"session": False} == (await client.post("/other")).json()
             assert ["kept"] == await titles(alchemy)
+
+
+async def test_two_batteries_have_two_sessions(tmp_path) -> None:
+    """Each under a key of its own, and what was done in either is kept."""
+    app = App()
+    async with contextlib.AsyncExitStack() as stack:
+        first, second = [
+            await stack.enter_async_context(with_tables(f"sqlite:///{tmp_path}/{name}.db", key=Key(name)))
+            for name in ("first", "second")
+        ]
+
+        async def add(req, res, ctx):
+            for alchemy in (first, second):
+                ctx.peek(alchemy.begin.key).add(Note(title=alchemy.begin.key.name))
+
+        for alchemy in (first, second):
+            app.BEFORE("/*", alchemy.begin)
+        app.POST("/", add)
+        async with Client(app) as client:
+            assert 200 == (await client.post("/")).status_code
+        assert [[each.begin.key.name] for each in (first, second)] == [await titles(each) for each in (first, second)]
 
 
 DEFERRED = [

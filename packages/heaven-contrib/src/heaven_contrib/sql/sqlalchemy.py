@@ -24,7 +24,7 @@ except ImportError:
     raise missing_extra("heaven_contrib.sql.sqlalchemy", "sqlalchemy") from None
 
 SESSION: Final[Key[AsyncSession]] = Key("sqlalchemy session")
-"""The session of a request that `begin` covers."""
+"""The session of a request that `begin` covers; `begin.key` where the battery has another key."""
 
 SQLALCHEMY: Final[Key[SQLAlchemy]] = Key("sqlalchemy")
 """What `SQLAlchemy` is kept under, where it is told nothing else."""
@@ -72,7 +72,7 @@ class SQLAlchemy:
     ) -> None:
         settings = None if "+" in url.partition("://")[0] else parse(url)
         self.engine: AsyncEngine = _engine(url, settings, credentials, options)
-        self.begin: Begin = Begin(self)
+        self.begin: Begin = Begin(self, SESSION if key is SQLALCHEMY else Key(f"{key.name} session"))
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._start_timeout = settings.start_timeout if settings else START_TIMEOUT
         self._key = key
@@ -127,13 +127,15 @@ class SQLAlchemy:
 class Begin:
     """The hook `alchemy.begin`: one session a request, committed before the response is sent.
 
-    `app.BEFORE("/orders/*", alchemy.begin)` covers requests, and `ctx.peek(SESSION)` is the session there. It connects
-    with the first statement. What it did is kept when the handler went well and answers with less than 400, and undone
-    otherwise; when it can't be committed, the response is a 500.
+    `app.BEFORE("/orders/*", alchemy.begin)` covers requests, and `ctx.peek(SESSION)` is the session there, or
+    `ctx.peek(alchemy.begin.key)` where the battery has another key. It connects with the first statement. What it did
+    is kept when the handler went well and answers with less than 400, and undone otherwise; when it can't be committed,
+    the response is a 500.
     """
 
-    def __init__(self, alchemy: SQLAlchemy) -> None:
+    def __init__(self, alchemy: SQLAlchemy, key: Key[AsyncSession]) -> None:
         self._alchemy = alchemy
+        self.key: Final[Key[AsyncSession]] = key
 
     def __repr__(self) -> str:
         return f"<begin of {self._alchemy!r}>"
@@ -141,11 +143,11 @@ class Begin:
     async def __call__(self, req: Request, res: Response, ctx: Context) -> None:  # noqa: ARG002 - a hook has them
         """Open the session; a WebSocket gets none, since it would stay open as long as that does."""
         if req.scope["type"] == "http":
-            ctx.keep(SESSION, self._alchemy.session())
+            ctx.keep(self.key, self._alchemy.session())
 
     async def after(self, req: Request, res: Response, ctx: Context) -> None:  # noqa: ARG002 - a hook has them
         """Commit or roll back, and close it."""
-        session = ctx.unkeep(SESSION, None)
+        session = ctx.unkeep(self.key, None)
         if session is None:
             return
         async with session:
