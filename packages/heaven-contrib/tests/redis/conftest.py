@@ -10,6 +10,13 @@ import pytest
 from heaven_contrib.redis.battery import Redis
 
 
+@pytest.fixture(autouse=True)
+def empty(request: pytest.FixtureRequest) -> None:
+    """Nothing that another test has left on the real server counts."""
+    if "redis_server" in request.fixturenames:
+        request.getfixturevalue("redis_server").flush()
+
+
 @pytest.fixture(params=["memory", "server"])
 def redis_url(request: pytest.FixtureRequest) -> str:
     """Where an empty Redis is: one in memory that several can share, and a real one."""
