@@ -73,6 +73,13 @@ def test_what_is_quoted_or_commented_out_has_no_parameters(dialect, quoted):
     assert (f"SELECT {mark}, {quoted}, {mark}", [1, 3]) == (statement.sql, values)
 
 
+@BOTH
+def test_a_parameter_right_behind_another_is_missed_by_name(dialect):
+    """Never a bare KeyError."""
+    with pytest.raises(ValueError, match="the parameter :b has no value"):
+        prepare("SELECT :a:b", {"a": 1}, dialect)
+
+
 def test_a_comment_ends_with_its_line():
     """Also an empty one, so that the line below it counts."""
     statement, _ = prepare("SELECT 1 --\n + :a --", {"a": 1}, "mysql")

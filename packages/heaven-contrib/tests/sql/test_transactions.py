@@ -209,6 +209,16 @@ async def test_one_statement_at_a_time(db):
         assert ["a", "b"] == await texts(tx)
 
 
+async def test_two_statements_at_once_cost_the_transaction_alone(db):
+    """The block ends while the first still runs; what was there before stays there, also in memory."""
+    await db.execute(ADD, {"text": "before"})
+    with pytest.raises(ConnectionBusy):
+        async with db.transaction() as tx:
+            await asyncio.gather(tx.execute(ADD, {"text": "a"}), tx.execute(ADD, {"text": "b"}))
+    assert ["before"] == await texts(db)
+    assert 0 == db.statistics.lent
+
+
 async def test_a_slow_statement_ends_its_transaction(kind, database_url):
     """Nothing more runs on it, nothing of it is kept, and the database goes on."""
     slow = {"sqlite": "SELECT max(a.id) FROM n a, n b, n c, n d", "mysql": "SELECT SLEEP(3)"}

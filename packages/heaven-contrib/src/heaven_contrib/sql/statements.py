@@ -163,7 +163,10 @@ def _statement(sql: str, shape: tuple[tuple[str, int], ...], dialect: Dialect) -
     for name in named:
         if name not in lengths:
             raise _missing(name, tuple(lengths), sql)
-    text, names = _converted(sql, lengths, dialect) if lengths else (sql, ())
+    try:
+        text, names = _converted(sql, lengths, dialect) if lengths else (sql, ())
+    except KeyError as error:  # right behind a word, as in :a:b
+        raise _missing(error.args[0], tuple(lengths), sql) from None
     word = _WORD.search(bare)
     first = word[0].upper() if word else ""
     reads = first in _READS | {_WITH} and not _CHANGES.search(bare)

@@ -52,7 +52,8 @@ class SQLiteConnection(Connection):
 
     @property
     def usable(self) -> bool:
-        return self._between and bool(self.raw.open)
+        # In memory the database goes with its connection; whatever runs, the thread does what comes next after it.
+        return (self._between or self._driver.shared) and bool(self.raw.open)
 
     @property
     def in_transaction(self) -> bool:
