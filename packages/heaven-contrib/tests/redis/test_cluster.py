@@ -7,7 +7,8 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from typing import Any
 
 import pytest
 from redis.exceptions import TimeoutError as RedisPyTimeout
@@ -183,6 +184,36 @@ async def test_a_pipeline_on_a_node_that_stands_still_ends_by_the_deadline(url: 
             await redis.write(lambda client: client.pipeline().incr("key").execute())
         with pytest.raises(RedisPyTimeout, match=r"a pipeline was not answered within 0\.5 s"):
             await redis.client.pipeline().incr("key").execute()
+
+
+@pytest.mark.parametrize("moment", ["watch", "get", "leave"])
+async def test_a_watch_on_a_node_that_stands_still_ends_by_the_deadline(
+    url: str, nodes: list[RedisServer], moment: str
+):
+    """What is asked while a key is watched has the deadline of each call, also where nobody else looks at the clock."""
+
+    async def ask(client: Any) -> None:
+        async with client.pipeline(transaction=True) as pipe:
+            for name, step in {"watch": lambda: pipe.watch("key"), "get": lambda: pipe.get("key")}.items():
+                if moment == name:
+                    freeze()
+                await step()
+            freeze()
+
+    def freeze() -> None:
+        for server in nodes:
+            server.freeze()
+
+    async with connected(url, deadline=0.5) as redis:
+        await redis.write(lambda client: client.set("key", 1))
+        begun = time.monotonic()
+        with nullcontext() if moment == "leave" else pytest.raises(RedisPyTimeout, match="was not answered within"):
+            async with asyncio.timeout(5):
+                await ask(redis.client)
+        assert time.monotonic() - begun < 3
+        for server in nodes:
+            server.thaw()
+        assert (await works_again(redis))[0]
 
 
 async def test_control_connections_that_nodes_have_closed_are_errors_unless_they_are_looked_at(

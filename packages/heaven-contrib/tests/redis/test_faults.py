@@ -340,6 +340,32 @@ async def test_a_watch_on_a_server_that_stands_still_ends_by_the_deadline(redis_
         assert True is await battery.read(lambda client: client.ping())
 
 
+async def test_a_transaction_that_is_cancelled_has_no_second_deadline(redis_server: RedisServer, monkeypatch):
+    """Whoever watches and is out of time does not wait for an answer to UNWATCH; the connection is closed instead."""
+    states: list[bool] = []
+    reset = redis.asyncio.client.Pipeline.reset
+
+    async def noted(self: redis.asyncio.client.Pipeline) -> None:
+        states.append(self.connection.is_connected)
+        await reset(self)
+
+    monkeypatch.setattr(redis.asyncio.client.Pipeline, "reset", noted)
+
+    async def think(client: redis.asyncio.Redis) -> None:
+        async with client.pipeline() as pipe:
+            await pipe.watch("balance")
+            redis_server.freeze()
+            await asyncio.sleep(30)
+
+    async with connected(redis_server.url, deadline=0.3, pool_size=1) as battery:
+        with pytest.raises(RedisOutcomeUnknown):
+            await battery.write(think)
+        redis_server.thaw()
+
+        assert [False] == states
+        assert True is await battery.read(lambda client: client.ping())
+
+
 async def test_control_redis_pys_own_pipeline_waits_for_ever(redis_server: RedisServer, monkeypatch):
     """The same as redis-py ends a pipeline: it connects again to say that it watches nothing, however long that takes."""
     monkeypatch.delattr(Pipeline, "reset")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis import exceptions as refusals
@@ -58,6 +59,10 @@ class Pipeline(PlainPipeline):
         except TimeoutError as error:
             raise late(args[0], self.connection_pool.deadline) from error
 
+    async def __aexit__(self, *raised: object) -> None:
+        await _give_up(self.connection, raised)
+        await self.reset()
+
     async def reset(self) -> None:  # type: ignore[override]
         if self.connection is not None and not self.connection.is_connected:
             self.watching = False  # that ended with the connection; redis-py would connect again to say so
@@ -100,7 +105,23 @@ class NodesPipeline(ClusterPipeline):
     cluster_client: ClusterClient
     _event_dispatcher: Any = None  # declared by redis-py, and not used by pipelines
 
+    async def __aexit__(self, *raised: object) -> None:
+        await _give_up(self._connection, raised)
+        await self.reset()
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        answer: Any = super().execute_command(*args, **options)
+        return self._in_time(args[0], answer) if iscoroutine(answer) else answer  # else it waits for `execute`
+
+    async def watch(self, *names: Any) -> None:  # type: ignore[override]
+        await self._in_time("WATCH", super().watch(*names))
+
+    async def unwatch(self) -> None:  # type: ignore[override]
+        await self._in_time("UNWATCH", super().unwatch())
+
     async def reset(self) -> None:  # type: ignore[override]
+        if self._connection is not None and not self._connection.is_connected:
+            cast("Any", self._execution_strategy)._watching = False  # noqa: SLF001 - as in `Pipeline`
         with suppress(TimeoutError):  # the connection is closed then
             async with asyncio.timeout(self.cluster_client.deadline):
                 await super().reset()
@@ -112,6 +133,18 @@ class NodesPipeline(ClusterPipeline):
                 return await super().execute(raise_on_error, allow_redirections)
         except TimeoutError as error:
             raise late("a pipeline", client.deadline) from error
+
+    @property
+    def _connection(self) -> AbstractConnection | None:
+        """The one on which keys are watched."""
+        return getattr(self._execution_strategy, "_transaction_connection", None)
+
+    async def _in_time(self, command: object, answer: Awaitable[Any]) -> Any:
+        try:
+            async with asyncio.timeout(self.cluster_client.deadline):
+                return await answer
+        except TimeoutError as error:
+            raise late(command, self.cluster_client.deadline) from error
 
 
 class ClusterClient(RedisCluster):
@@ -141,6 +174,12 @@ class ClusterClient(RedisCluster):
 
     def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> NodesPipeline:  # noqa: ARG002
         return NodesPipeline(self, transaction)
+
+
+async def _give_up(connection: AbstractConnection | None, raised: Sequence[object]) -> None:
+    """Close what keys are watched on where a deadline may have passed already, so that UNWATCH gets none of its own."""
+    if connection is not None and isinstance(raised[1], asyncio.CancelledError):
+        await connection.disconnect(nowait=True)
 
 
 def late(command: object, deadline: float | None) -> refusals.TimeoutError:
