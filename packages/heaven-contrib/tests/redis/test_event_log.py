@@ -117,6 +117,15 @@ async def test_the_past_and_what_comes_are_one(redis_pair):
     assert list(range(450)) == got
 
 
+async def test_what_readers_could_not_take_is_not_appended(redis):
+    """A value of another type than the log's is refused, since it would end everybody who reads as far as it."""
+    log = EventLog(redis, "orders", type=Order)
+    with pytest.raises(TypeError, match="the event log 'log:{orders}' has no such values: Expected `int`, got `str`"):
+        await log.append(Order("seven"))  # type: ignore[arg-type]
+    await log.append(Order(7))
+    assert [Order(7)] == values(await log.latest(5))
+
+
 async def test_many_followers_share_one_connection(redis):
     """A hundred readers wait by one call of `wait`, and the last one takes it along."""
     log = EventLog(redis, "orders")

@@ -83,6 +83,20 @@ async def test_changes_say_how_many_rows_they_matched(db):
     assert 0 == (await db.execute("DELETE FROM notes WHERE text IN (:texts)", {"texts": []})).affected
 
 
+@pytest.mark.parametrize(("rows", "kind"), [({"text": "a", "size": 1}, "dict"), (iter(()), "tuple_iterator")])
+async def test_rows_are_a_list_of_mappings(db, rows, kind):
+    """One mapping alone, or what can be gone through once, is refused by its type."""
+    with pytest.raises(TypeError, match=f"rows are a list of mappings, one for each time, and a {kind} was given"):
+        await db.execute_many(ADD, rows)
+
+
+def test_credentials_that_are_no_function_are_refused_at_once():
+    """A pair would fail with the first connection only; nothing of it is in the message."""
+    with pytest.raises(RegistrationError, match="credentials are a function") as caught:
+        Database("mysql://db.test/shop", credentials=("ada", "canary"))  # type: ignore[arg-type]
+    assert "canary" not in str(caught.value)
+
+
 async def test_many_rows_at_once(db):
     """All of them or none: a row that is refused takes the others with it."""
     rows = [{"text": f"note {number}", "size": number} for number in range(1500)]

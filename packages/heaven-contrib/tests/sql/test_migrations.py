@@ -165,7 +165,10 @@ def unclosed(folder):
         (change, r"0001_orders\.sql was changed after it was applied; .* a new file, 0004_"),
         (lose, "0003_later.sql comes where number 0002 is missing"),
         (lose_the_first, "0002_lines.sql comes where number 0001 is missing"),
-        (rename, "0002_positions.sql was applied as 0002_lines"),
+        (
+            rename,
+            "0002_positions.sql was applied as 0002_lines; give it that name again, or its application a database of its own",
+        ),
         (misname, "3_more.sql can't be the name"),
         (unclosed, "0004_more.sql, line 1"),
     ],

@@ -93,14 +93,23 @@ class EventLog(Generic[T]):
             Its id.
 
         Raises:
-            TypeError: JSON has no such value.
+            TypeError: JSON has no such value, or it is not of the type.
             ValueError: the name of the event is more than one line.
             RedisUnavailable: it was not appended.
             RedisOutcomeUnknown: it may have been appended.
         """
         if event is not None and ("\n" in event or "\r" in event):
             raise ValueError(f"the name of an event is one line, and this is {event!r}")
-        return await self._stream.append(event, encode(value))
+        return await self._stream.append(event, self._encoded(value))
+
+    def _encoded(self, value: T) -> bytes:
+        """What is stored; one value that is of another type would end all who read it."""
+        data = encode(value)
+        try:
+            msgspec.json.decode(data, type=self._type)
+        except msgspec.ValidationError as error:
+            raise TypeError(f"the event log {self._stream.key!r} has no such values: {error}") from None
+        return data
 
     async def latest(self, count: int) -> list[Entry[T]]:
         """The last entries, oldest first; `read` goes on from the last of them.

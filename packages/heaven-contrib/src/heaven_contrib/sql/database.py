@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
 from heaven import SHUTDOWN, STARTUP, Key
+from heaven.errors import RegistrationError
 from heaven_contrib.sql.deadlines import Deadlines
 from heaven_contrib.sql.drivers.choosing import driver_for
 from heaven_contrib.sql.drivers.connection import Connection, Credentials, Isolation, Result
@@ -41,7 +42,7 @@ class Database(Queries):
         key: what the application keeps it under.
 
     Raises:
-        RegistrationError: the URL is wrong, or names an option that isn't there.
+        RegistrationError: the URL is wrong, or names an option that isn't there; the credentials are no function.
         ImportError: the library for such a URL is not installed; the message has the command that installs it.
 
     Example:
@@ -64,6 +65,8 @@ class Database(Queries):
         migrations: str | PathLike[str] | None = None,
         key: Key[Database] | None = None,
     ) -> None:
+        if not (credentials is None or callable(credentials)):
+            raise RegistrationError("credentials are a function that gives (user, password), and no pair of them")
         self.settings: Final[Settings] = parse(url)
         self._driver = driver_for(self.settings, credentials)
         self._migrations = migrations

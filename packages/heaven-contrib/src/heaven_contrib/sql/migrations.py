@@ -126,7 +126,10 @@ def _pending(migrations: Sequence[Migration], records: dict[int, _Record], *, al
                 told = {"file": migration.file, "done": record.done, "count": count, "number": number}
                 raise MigrationError(_UNFINISHED.format(**told, checksum=checksum))
         elif record.name != migration.name:
-            raise MigrationError(f"{migration.file} was applied as {record.name}; give it that name again")
+            raise MigrationError(
+                f"{migration.file} was applied as {record.name}; give it that name again, or its application a "
+                "database of its own: one database has one folder of migrations"
+            )
         elif record.checksum != migration.checksum:
             raise MigrationError(
                 f"{migration.file} was changed after it was applied; bring it back as it was, and write what "

@@ -164,7 +164,13 @@ class Queries(ABC):
 
         Returns:
             How many rows were affected.
+
+        Raises:
+            TypeError: the rows are no list of mappings.
         """
+        if isinstance(rows, Mapping) or not hasattr(rows, "__getitem__"):
+            kind = type(rows).__name__
+            raise TypeError(f"rows are a list of mappings, one for each time, and a {kind} was given")
         if not rows:
             return 0
         return (await self._run_many(sql, rows, timeout)).affected
