@@ -34,6 +34,27 @@ class Gate:
         return "ordered"
 
 
+async def test_a_request_that_is_cancelled_while_it_is_stored_is_not_carried_out_again(redis_url):
+    """What it came to is known by then: it is stored all the same, and what is sent again gets it."""
+    shop = Shop(redis_url)
+    store, cancelled = shop.idempotency._store, []
+
+    class Cancelling:
+        async def run(self, **options):
+            if not cancelled:
+                cancelled.append(asyncio.current_task())
+                cancelled[0].cancel()
+                await asyncio.sleep(60)
+            return await store.run(**options)
+
+    shop.idempotency._store = Cancelling()
+    async with shop.client() as client:
+        await client.post("/orders", headers=ONE)
+        assert cancelled
+        again = await client.post("/orders", headers=ONE)
+    assert (201, "true", 1) == (again.status_code, again.headers["idempotency-replayed"], shop.orders)
+
+
 # Side by side
 
 

@@ -205,11 +205,12 @@ class Idempotency:
             # AFTER hooks inside did their work on it a second time.
             _restore(res, work.outer, work.replay)
             return
-        if work.renewal is not None:
-            work.renewal.cancel()
-            await asyncio.wait((work.renewal,))
         try:
-            await self._finish(work, req, res)
+            try:
+                await self._finish(work, req, res)
+            except asyncio.CancelledError:  # who sends it again gets what it came to all the same
+                await self._finish(work, req, res)
+                raise
         except RedisError:
             log.exception("%s %r: what it came to can't be stored under %s", req.method, req.path, work.key)
 
@@ -265,6 +266,9 @@ class Idempotency:
     # Ending
 
     async def _finish(self, work: _Work, req: Request, res: Response) -> None:
+        if work.renewal is not None:
+            work.renewal.cancel()
+            await asyncio.wait((work.renewal,))
         record = self._outcome(work, res)
         if record is None:
             await self._let_go.run(keys=[work.key], args=[work.claim], idempotent=True)
