@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from heaven import App, HTTPError, Key
-from heaven_contrib.sql import DATABASE, TRANSACTION, Database, LostOutcome, Transaction
+from heaven_contrib.sql import DATABASE, TRANSACTION, ConnectionLost, Database, Transaction
+from heaven_contrib.sql.drivers.mysql import MySQLConnection
+from heaven_contrib.sql.drivers.sqlite import SQLiteConnection
 from heaven_contrib.sql.transaction import Transaction as RealTransaction
 from heaven_testing import Client
 
@@ -83,14 +85,15 @@ async def test_the_commit_comes_before_the_response(app, db, monkeypatch):
     assert ["committed", "http.response.start", "http.response.body"] == order
 
 
-@pytest.mark.parametrize("error", [LostOutcome("The answer to COMMIT was lost."), OSError("broken")])
+@pytest.mark.parametrize("error", [ConnectionLost("The connection broke."), OSError("broken")])
 async def test_a_commit_that_fails_is_a_500(app, db, monkeypatch, caplog, error):
     """Never a 200, whatever the handler had said; it is in the log."""
 
-    async def fail(self, connection):
+    async def fail(self):
         raise error
 
-    monkeypatch.setattr(RealTransaction, "_commit", fail)
+    for connection in (SQLiteConnection, MySQLConnection):
+        monkeypatch.setattr(connection, "commit", fail)
     async with Client(app, lifespan="off", raise_app_exceptions=False) as client:
         response = await client.post("/notes/well")
     assert (500, []) == (response.status_code, await kept(db))

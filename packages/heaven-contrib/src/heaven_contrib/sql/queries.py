@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from heaven_contrib.sql.deadlines import Deadline
 from heaven_contrib.sql.drivers.connection import Connection, Isolation, Result
@@ -17,6 +18,8 @@ from heaven_contrib.sql.statements import Dialect, Statement, Values
 
 if TYPE_CHECKING:
     from heaven_contrib.sql.transaction import Transaction
+
+log: Final = logging.getLogger("heaven.sql")
 
 T = TypeVar("T")
 
@@ -228,10 +231,16 @@ async def stream(
             yield batch
 
 
+def lost(message: str) -> LostOutcome:
+    """The error for a change that may have happened; it is logged here, since nobody logs what is an answer."""
+    log.error(message)
+    return LostOutcome(message)
+
+
 def failure(error: TimeoutError | ConnectionLost, timeout: float, *, changed: bool) -> Exception:
     """What it means that no answer came."""
     if changed:
-        return LostOutcome("The database did not answer; it is not known whether the change happened.")
+        return lost("The database did not answer; it is not known whether the change happened.")
     if isinstance(error, ConnectionLost):
         return error
     return StatementTimeout(f"The database did not answer within {timeout:g} s.")

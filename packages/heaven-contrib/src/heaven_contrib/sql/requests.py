@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from heaven import Context, Key, Request, Response
-from heaven_contrib.sql.errors import LostOutcome
 from heaven_contrib.sql.transaction import Transaction
-
-log: Final = logging.getLogger("heaven.sql")
 
 TRANSACTION: Final[Key[Transaction]] = Key("transaction")
 
@@ -43,13 +39,8 @@ class RequestTransaction:
         if req.scope["type"] == "http":
             ctx.keep(self.key, await self._begin())
 
-    async def after(self, req: Request, res: Response, ctx: Context) -> None:
+    async def after(self, req: Request, res: Response, ctx: Context) -> None:  # noqa: ARG002 - a hook has them
         """Commit or roll back; the AFTER hook."""
         tx = ctx.unkeep(self.key, None)
-        if tx is None:
-            return
-        try:
+        if tx is not None:
             await tx.end(keep=res.outcome == "ok" and res.status < 400)
-        except LostOutcome:
-            log.error("%s %r: the answer to COMMIT was lost", req.method, req.path)  # noqa: TRY400 - no traceback needed
-            raise

@@ -14,10 +14,9 @@ from heaven_contrib.sql.errors import (
     ConnectionBusy,
     ConnectionLost,
     DatabaseError,
-    LostOutcome,
     TransactionOver,
 )
-from heaven_contrib.sql.queries import Queries, failure, run, run_many, stream
+from heaven_contrib.sql.queries import Queries, failure, lost, run, run_many, stream
 from heaven_contrib.sql.statements import Dialect, Statement, Values, prepare, prepare_many
 
 log: Final = logging.getLogger("heaven.sql")
@@ -159,9 +158,7 @@ class Transaction(Queries):
         except (TimeoutError, ConnectionLost) as error:
             if self._read_only:
                 raise failure(error, self._timeout, changed=False) from error
-            raise LostOutcome(
-                "The answer to COMMIT was lost; it is not known whether the changes were kept."
-            ) from error
+            raise lost("The answer to COMMIT was lost; it is not known whether the changes were kept.") from error
 
     def _over(self, connection: Connection) -> None:
         self._connection = None
