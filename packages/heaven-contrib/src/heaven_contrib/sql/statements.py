@@ -37,7 +37,10 @@ _NOTHING: Final = "(SELECT NULL FROM (SELECT 1) AS one WHERE 1 = 0)"
 _READS: Final = frozenset(("DESC", "DESCRIBE", "EXPLAIN", "SELECT", "SHOW", "TABLE", "VALUES"))
 _WRITES: Final = frozenset(("ALTER", "ANALYZE", "CREATE", "DELETE", "DROP", "INSERT", "REPLACE", "TRUNCATE", "UPDATE"))
 _WITH: Final = "WITH"
-_CHANGES: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE|INTO|NEXTVAL|SETVAL|NEXT\s+VALUE)\b", re.IGNORECASE)
+# REPLACE(...) and INSERT(...) are functions for text.
+_CHANGES: Final = re.compile(
+    r"\b(?:(?:INSERT|REPLACE)\b(?!\s*\()|(?:(?<!FOR )UPDATE|DELETE|INTO|NEXTVAL|SETVAL|NEXT\s+VALUE)\b)", re.IGNORECASE
+)
 _WORD: Final = re.compile(r"[A-Za-z]+")
 # Besides statements that are neither of the above, what changes a session rather than data.
 _TAINTS: Final = re.compile(
