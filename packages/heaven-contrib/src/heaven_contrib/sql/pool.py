@@ -255,7 +255,7 @@ class Pool(Generic[C]):
         """Say why somebody who waited got none by the deadline."""
         if not waiter.done():
             self._timeouts += 1
-            busy = f"None of the {self._limit} connections to the database was free within {self._timeout:g} s."
+            busy = f"All connections to the database, {self._limit} of them, were in use for {self._timeout:g} s."
             self._refuse(waiter, self._silent() if self._coming else PoolTimeout(busy))
 
     def _refuse(self, waiter: asyncio.Future[C], error: Exception) -> None:
