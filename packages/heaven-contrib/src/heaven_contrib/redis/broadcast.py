@@ -246,7 +246,7 @@ class Broadcast:
         app.stopping.add(self.end)
 
     async def _stop(self, app: App) -> None:
-        app.unkeep(self._key)
+        app.unkeep(self._key, None)
         await self.disconnect()
 
     def _name(self, channel: str) -> str:

@@ -280,7 +280,7 @@ class Cache:
         app.keep(self.key, self)
 
     async def _stop(self, app: App) -> None:
-        app.unkeep(self.key)
+        app.unkeep(self.key, None)
         await self.close()
 
     async def _find(self, wanted: _Wanted) -> tuple[bytes, bool] | None:
