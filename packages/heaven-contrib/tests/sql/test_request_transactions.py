@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from heaven import App, HTTPError, Key
@@ -99,6 +101,34 @@ async def test_a_commit_that_fails_is_a_500(app, db, monkeypatch, caplog, error)
     assert (500, []) == (response.status_code, await kept(db))
     assert "added" not in response.text
     assert caplog.records
+
+
+@pytest.mark.parametrize(("cancel", "is_kept"), [(True, False), (False, True)])
+async def test_a_client_that_leaves_undoes_what_its_leaving_cancels(app, db, cancel, is_kept):
+    """Without `cancel_on_disconnect` the handler ends as if somebody were there, and what it did is kept."""
+    added = asyncio.Event()
+
+    async def linger(req, res, ctx):
+        await ctx.peek(TRANSACTION).execute(ADD, {"text": "left"})
+        added.set()
+        await asyncio.sleep(0.2)
+
+    app.PUT("/notes/left", linger, cancel_on_disconnect=cancel)
+    waiting = [{"type": "http.request"}]
+
+    async def receive():
+        if waiting:
+            return waiting.pop()
+        await added.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        pass
+
+    scope = {"type": "http", "method": "PUT", "path": "/notes/left", "query_string": b"", "headers": [], "asgi": {}}
+    await app(scope, receive, send)
+    assert (["left"] if is_kept else []) == await kept(db)
+    assert 0 == db.statistics.lent
 
 
 async def test_websockets_have_no_transaction(app, db):

@@ -17,8 +17,8 @@ class RequestTransaction:
     The handler finds the request's transaction with `ctx.peek(TRANSACTION)`. It is committed when the handler and the
     hooks inside have gone well, before the response is sent, so that no response tells of what was not kept: a
     commit that fails is a 500. It is rolled back after `res.abort`, after an exception, a timeout or a
-    client that left, and where the response is an error (a status from 400 on). WebSockets get none: theirs would stay
-    open as long as they do.
+    cancellation (as by `cancel_on_disconnect`, when the client leaves), and where the response is an error (a status
+    from 400 on). WebSockets get none: theirs would stay open as long as they do.
 
     A body that is streamed is made after the commit, so it can't use the transaction.
 
