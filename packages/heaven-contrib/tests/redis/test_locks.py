@@ -243,7 +243,10 @@ async def test_control_two_hold_a_lock_that_does_not_look(redis_pair: tuple[Redi
         lock._acquire = redis.script(locks.ACQUIRE.replace("holder and holder ~= ARGV[1]", "false"))
         return lock
 
-    assert 1 < await crowd(redis_pair, broken, tasks=20)
+    crowds = 0
+    while await crowd(redis_pair, broken, tasks=20) == 1:
+        crowds += 1
+        assert crowds < 100
 
 
 async def stolen(redis: Redis, lock: Lock) -> bytes | None:
