@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heaven_contrib.sql import statements
 from heaven_contrib.sql.quoting import escape_like, quote_name
-from heaven_contrib.sql.statements import prepare, prepare_many
+from heaven_contrib.sql.statements import LONGEST, prepare, prepare_many
 
 BOTH = pytest.mark.parametrize("dialect", ["sqlite", "mysql"])
 MARK = {"sqlite": "?", "mysql": "%s"}
@@ -71,6 +73,20 @@ def test_what_is_quoted_or_commented_out_has_no_parameters(dialect, quoted):
     statement, values = prepare(f"SELECT :a, {quoted}, :c", {"a": 1, "c": 3}, dialect)
     mark = MARK[dialect]
     assert (f"SELECT {mark}, {quoted}, {mark}", [1, 3]) == (statement.sql, values)
+
+
+@pytest.mark.parametrize(("longest", "is_little"), [(LONGEST, True), (10**9, False)])
+def test_long_lists_take_no_memory(monkeypatch, longest, is_little):
+    """Clients may send a list of another length with each request; as a control, all of them are remembered."""
+    monkeypatch.setattr(statements, "LONGEST", longest)
+    tracemalloc.start()
+    try:
+        for length in range(5000, 5100):
+            prepare("SELECT a FROM t WHERE a IN (:ids)", {"ids": [1] * length}, "sqlite")
+        assert is_little == (tracemalloc.get_traced_memory()[0] < 200_000)
+    finally:
+        tracemalloc.stop()
+        statements._statement.cache_clear()
 
 
 @BOTH

@@ -49,6 +49,10 @@ _TAINTS: Final = re.compile(
 )
 
 
+LONGEST: Final = 200
+"""Values of a list; a statement with a longer one is made anew each time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """SQL as a driver takes it.
@@ -93,7 +97,9 @@ def prepare(sql: str, values: Values | None, dialect: Dialect) -> tuple[Statemen
         statement = _plain_statement(sql, tuple(values), dialect)
         return statement, [values[name] for name in statement.names]
     shape = tuple([(name, len(value) if isinstance(value, _LISTS) else -1) for name, value in values.items()])
-    statement = _statement(sql, shape, dialect)
+    # Whoever chooses how many ids to send does not choose how much is kept here.
+    known = max([length for _, length in shape]) <= LONGEST
+    statement = (_statement if known else _statement.__wrapped__)(sql, shape, dialect)
     ordered: list[Any] = []
     for name in statement.names:
         value = values[name]
