@@ -346,6 +346,42 @@ async def test_disconnecting_lets_calls_end_and_no_other_begin(redis_server: Red
         assert {1, 2, 3} == set(await asyncio.gather(*on_their_way))
 
 
+async def test_disconnecting_closes_all_connections_also_where_it_is_cancelled(redis_url: str):
+    """Whoever is out of patience with calls that are on their way leaves no connection behind."""
+    async with connected(redis_url) as other:
+        for pauses in range(12):
+            redis = Redis(redis_url)
+            await redis.connect()
+            waiting = asyncio.create_task(redis.wait(lambda client: client.blpop(["queue"], timeout=60), 60))
+            await asyncio.sleep(0.01)
+            leaving = asyncio.create_task(redis.disconnect())
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            await asyncio.wait([leaving])
+            if pauses:  # else it had not begun
+                async with asyncio.timeout(5):
+                    while len(await other.client.client_list()) > 1:
+                        await asyncio.sleep(0.005)
+            else:
+                await redis.disconnect()
+            with pytest.raises(RedisOutcomeUnknown):
+                await asyncio.wait_for(waiting, 5)
+
+
+async def test_disconnecting_ends_subscribers(redis_pair: tuple[Redis, Redis]):
+    """Their connections are closed like all others, and whoever iterates comes to the end."""
+    one, other = redis_pair
+    async with one.subscriber() as subscriber:
+        await subscriber.add("room:7")
+        waiting = asyncio.create_task(anext(subscriber, "the end"))
+        await asyncio.sleep(0)
+        await one.disconnect()
+
+        assert "the end" == await asyncio.wait_for(waiting, 5)
+    assert [(b"room:7", 0)] == await other.client.pubsub_numsub("room:7")
+
+
 async def test_disconnecting_from_a_server_that_stands_still_ends(redis_server: RedisServer):
     """Shutdown takes no longer than the deadline, and a little to close."""
     async with connected(redis_server.url, deadline=0.3) as redis:

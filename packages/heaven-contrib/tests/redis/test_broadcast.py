@@ -477,6 +477,16 @@ async def test_who_has_not_left_yet_silences_nobody_in_its_next_life(redis):
     await broadcast.disconnect()
 
 
+async def test_who_hears_comes_to_the_end_when_redis_is_disconnected_first(redis_pair):
+    """Nobody waits for ever for what no connection can bring any more."""
+    async with connected(redis_pair[0]) as broadcast, broadcast.subscribe("room:7") as messages:
+        waiting = asyncio.create_task(anext(messages, "the end"))
+        await asyncio.sleep(0)
+        await redis_pair[0].disconnect()
+        async with asyncio.timeout(PATIENCE):
+            assert "the end" == await waiting
+
+
 async def test_it_is_kept_while_the_application_runs(redis_url):
     """The store has it from startup to shutdown, under a key of one's own where there are several."""
     app, redis, own = App(), Redis(redis_url), Key("second")

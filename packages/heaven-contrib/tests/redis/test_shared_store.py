@@ -510,3 +510,15 @@ async def test_a_watch_does_not_outlive_its_subscriber(shared: SharedStore, monk
         assert ABSENT is await soon(changes)
         with pytest.raises(RedisUnavailable, match="The connection to Redis was closed"):
             await soon(changes)
+
+
+async def test_a_watch_ends_with_its_redis(redis_pair: tuple[Redis, Redis]):
+    """Whoever disconnects leaves no watch behind that waits for ever."""
+    shared = SharedStore(redis_pair[0], "shop")
+    async with shared.watch("value") as changes, asyncio.timeout(PATIENT):
+        assert ABSENT is (await anext(changes)).value
+        waiting = asyncio.ensure_future(anext(changes))
+        await asyncio.sleep(0)
+        await redis_pair[0].disconnect()
+        with pytest.raises(RedisUnavailable, match="was closed"):
+            await waiting

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from redis import exceptions as refusals
@@ -18,7 +18,7 @@ from heaven_contrib.redis.connections import following
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.subscription import Subscriber
 from heaven_contrib.redis.urls import Settings, parse
-from heaven_contrib.starting import until_it_answers
+from heaven_contrib.starting import keep_alone, until_it_answers
 
 if TYPE_CHECKING:
     from fakeredis import FakeServer
@@ -80,6 +80,7 @@ class Redis:
         self._memory: FakeServer | None = None
         self._client: Client | None = None
         self._waiting: Client | None = None
+        self._subscribers: set[Subscriber] = set()
         if self.settings.kind == "memory":
             _fake_server()  # says at once what is not installed
 
@@ -96,7 +97,9 @@ class Redis:
             RedisError: it is not connected.
         """
         if self._client is None:
-            raise RedisError(f"{self!r} is not connected: app.plugin(redis) does it, or await redis.connect()")
+            raise RedisError(
+                f"{self!r} is not connected: app.plugin(redis), before what uses it, or await redis.connect()"
+            )
         return self._client
 
     def install(self, app: App) -> None:
@@ -122,18 +125,17 @@ class Redis:
             raise
 
     async def disconnect(self) -> None:
-        """Let calls that are on their way end by their deadline, then close all connections."""
+        """Let calls that are on their way end by their deadline, then close all connections; subscribers end."""
         client, waiting = self._client, self._waiting
         self._client = self._waiting = None
-        try:
+        async with AsyncExitStack() as closing:  # closes them all, also where it is cancelled
+            closing.callback(self._leave_memory)
+            for each in filter(None, (client, waiting)):
+                closing.push_async_callback(_close, each)
+            for subscriber in tuple(self._subscribers):
+                closing.push_async_callback(subscriber.close)
             if client is not None:
                 await drain(client, self.settings.deadline)
-            for each in filter(None, (client, waiting)):
-                with suppress(TimeoutError, refusals.RedisError, OSError):
-                    async with asyncio.timeout(CLOSING):
-                        await each.aclose()
-        finally:
-            self._leave_memory()
 
     async def read(self, call: Callable[[Client], Awaitable[T]]) -> T:
         """Run what may be run twice; it is, once, when the connection breaks.
@@ -227,9 +229,11 @@ class Redis:
         client = self.client
         subscriber = Subscriber(lambda: connection_of(client), deadline=self.settings.deadline)
         await subscriber.open()
+        self._subscribers.add(subscriber)
         try:
             yield subscriber
         finally:
+            self._subscribers.discard(subscriber)
             await subscriber.close()
 
     async def _once(self, client: Client, call: Callable[[Client], Awaitable[T]], seconds: float) -> T:
@@ -242,7 +246,7 @@ class Redis:
 
     async def _start(self, app: App) -> None:
         await self.connect()
-        app.keep(self.key, self)
+        keep_alone(app, self.key, self)
 
     async def _stop(self, app: App) -> None:
         app.unkeep(self.key, None)
@@ -324,6 +328,15 @@ def explained(error: Exception, *, sent: bool) -> RedisError:
             return RedisOutcomeUnknown("Redis did not answer; the change may have happened.")
         return RedisUnavailable("Redis can't be reached, or did not answer in time.")
     return RedisError(str(error))
+
+
+async def _close(client: Client) -> None:
+    async def close() -> None:
+        with suppress(TimeoutError, refusals.RedisError, OSError):
+            async with asyncio.timeout(CLOSING):
+                await client.aclose()
+
+    await asyncio.shield(close())
 
 
 def _ping(client: Client) -> Awaitable[Any]:

@@ -296,6 +296,8 @@ class Broadcast:
             except RedisError as error:
                 log.warning("a channel can't be subscribed to again: %s", error)
                 continue  # the subscriber pauses before each try
+            except StopAsyncIteration:  # Redis was disconnected first
+                return self.end()
             if isinstance(item, Gap):
                 log.info("messages may have been missed: %s", item.reason)
                 for channel in self._channels.values():

@@ -194,6 +194,12 @@ class _Leaving(AbstractConnection):
                 plug._unblock_reason = b"timeout"  # noqa: SLF001
                 plug._db.wake_all()  # noqa: SLF001
 
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        answer = await super().read_response(*args, **options)
+        if answer is None and not self.is_connected:
+            raise ConnectionError("the connection was closed before the answer came")
+        return answer
+
 
 def memory_connection() -> type[Connection]:
     """The class of connections to a server in memory, whose library is loaded when it is needed."""
