@@ -6,9 +6,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
+from heaven import App, Key
+from heaven.errors import RegistrationError
 from heaven_contrib.errors import ServiceUnavailable
+
+B = TypeVar("B")
 
 log: Final = logging.getLogger("heaven.services")
 
@@ -48,6 +52,21 @@ async def until_it_answers(ask: Callable[[], Awaitable[object]], name: str, seco
             await asyncio.sleep(wait)
         else:
             return
+
+
+def keep_alone(app: App, key: Key[B], battery: B) -> None:
+    """Keep a battery under its key, unless another of its kind is there, which nobody would find any more.
+
+    Raises:
+        RegistrationError: one is there.
+    """
+    there = app.peek(key, None)
+    if there is not None and type(there) is type(battery) and there is not battery:
+        raise RegistrationError(
+            f"{there!r} is kept as {key.name!r} already, and {battery!r} would take its place; "
+            'give one of them a key of its own, as key=Key("reports")'
+        )
+    app.keep(key, battery)
 
 
 def _say_where(error: Exception, name: str) -> None:

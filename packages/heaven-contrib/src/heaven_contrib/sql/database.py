@@ -21,7 +21,7 @@ from heaven_contrib.sql.requests import TRANSACTION, RequestTransaction
 from heaven_contrib.sql.statements import Dialect, Values, prepare, prepare_many
 from heaven_contrib.sql.transaction import Transaction
 from heaven_contrib.sql.urls import Settings, parse
-from heaven_contrib.starting import until_it_answers
+from heaven_contrib.starting import keep_alone, until_it_answers
 
 if TYPE_CHECKING:
     from heaven import App
@@ -103,7 +103,7 @@ class Database(Queries):
 
     async def _start(self, app: App) -> None:
         await self.connect()
-        app.keep(self._key, self)
+        keep_alone(app, self._key, self)
 
     async def _stop(self, app: App) -> None:
         app.unkeep(self._key, None)
