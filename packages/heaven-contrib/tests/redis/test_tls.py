@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chaos_redis import connected
+from heaven.errors import RegistrationError
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisUnavailable
 from heaven_testing import RedisServer, ServerMissing
@@ -91,3 +92,13 @@ async def test_a_server_without_tls_gets_no_word(redis_server: RedisServer):
     """Where TLS was asked for, a server that has none is not talked to."""
     with pytest.raises(RedisUnavailable):
         await Redis(f"rediss://:secret@127.0.0.1:{redis_server.port}?start_timeout=0.2&deadline=0.5").connect()
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_a_file_that_names_no_authority_is_refused_at_once(tmp_path: Path, text: str | None):
+    """One that is not there, or has none in it, is named, and not taken for a server that can't be reached."""
+    file = tmp_path / "ca.pem"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(RegistrationError, match=f"ssl_ca={file} is no file with certificates: "):
+        Redis(f"rediss://cache.test?ssl_ca={file}")

@@ -13,7 +13,7 @@ from redis.asyncio import Redis as Client
 
 from heaven import SHUTDOWN, STARTUP, App, Key
 from heaven_contrib.errors import missing_extra
-from heaven_contrib.redis.client import connection_of, drain, make
+from heaven_contrib.redis.client import check_authorities, connection_of, drain, make
 from heaven_contrib.redis.connections import following
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.subscription import Subscriber
@@ -83,6 +83,8 @@ class Redis:
         self._subscribers: set[Subscriber] = set()
         if self.settings.kind == "memory":
             _fake_server()  # says at once what is not installed
+        if self.settings.ssl_ca:
+            check_authorities(self.settings.ssl_ca)
 
     def __repr__(self) -> str:
         return f"Redis({self.settings.safe_url!r})"

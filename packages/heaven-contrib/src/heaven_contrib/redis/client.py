@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -25,6 +26,7 @@ from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.maint_notifications import MaintNotificationsConfig
 
+from heaven.errors import RegistrationError
 from heaven_contrib.redis.connections import (
     MasterConnection,
     MasterPool,
@@ -265,6 +267,18 @@ def _options(settings: Settings) -> dict[str, Any]:
         "driver_info": DriverInfo().add_upstream_driver("heaven-contrib", version("heaven-contrib")),
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
+
+
+def check_authorities(path: str) -> None:
+    """Say before anybody connects that a file can't tell whom to trust.
+
+    Raises:
+        RegistrationError: it is not there, or has no certificates in it.
+    """
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise RegistrationError(f"ssl_ca={path} is no file with certificates: {error}") from None
 
 
 def _tls(settings: Settings) -> dict[str, Any]:
