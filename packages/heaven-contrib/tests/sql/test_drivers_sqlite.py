@@ -608,6 +608,28 @@ async def test_a_cancelled_stream_leaves_a_connection_that_works(connection):
     assert await value(connection, "SELECT 1") == 1
 
 
+async def test_a_stream_that_is_cancelled_as_it_begins_interrupts_nobody_else(connection):
+    """Its cursor is closed, however long the cancellation and what it holds are kept; the next statement runs."""
+    await connection.query("CREATE TABLE n (i INT)")
+    await connection.query_many("INSERT INTO n VALUES (?)", [(i,) for i in range(1000)])
+
+    async def first():
+        async with aclosing(connection.stream("SELECT a.i FROM n a, n b")) as batches:
+            return await anext(batches)
+
+    kept = []
+    for loops in range(200):
+        task = asyncio.create_task(first())
+        for _ in range(loops % 20):
+            await asyncio.sleep(0)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError as cancelled:
+            kept.append(cancelled)
+        assert [(loops,)] == (await connection.query("SELECT ?", [loops])).rows
+
+
 async def test_a_stream_that_is_refused_in_the_middle(connection):
     """The rows before it were given; the connection goes on."""
     seen = 0

@@ -66,8 +66,10 @@ class SQLiteConnection(Connection):
         return await self._run(_query_many, sql, [bound(row) for row in rows])
 
     async def stream(self, sql: str, values: Sequence[Any] = ()) -> AsyncGenerator[Result, None]:
-        cursor = await self._run(sqlite3.Connection.execute, sql, bound(values))
+        # At hand before it has a statement: one that nobody closes would have all later ones interrupted with it.
+        cursor = await self._run(sqlite3.Connection.cursor)
         try:
+            await self._run(_execute, cursor, sql, bound(values))
             columns = _columns(cursor)
             more = True
             while more:
@@ -176,6 +178,10 @@ def _query_many(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequenc
             connection.execute("RELEASE heaven_many")
         raise
     return Result(affected=max(affected, 0))
+
+
+def _execute(_: sqlite3.Connection, cursor: sqlite3.Cursor, sql: str, values: Sequence[Any]) -> None:
+    cursor.execute(sql, values)
 
 
 def _batch(_: sqlite3.Connection, cursor: sqlite3.Cursor) -> tuple[list[tuple[Any, ...]], bool]:
