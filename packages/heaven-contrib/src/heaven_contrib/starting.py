@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable
+from logging import Logger
 from typing import Final, TypeVar
 
 from heaven import App, Key
 from heaven.errors import RegistrationError
+from heaven.logs import logger
 from heaven_contrib.errors import ServiceUnavailable
 
 B = TypeVar("B")
 
-log: Final = logging.getLogger("heaven.services")
+log: Logger = logger("heaven.services")
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 1.0

@@ -31,7 +31,7 @@ def encoder_of(value: object, encoders: Mapping[type[Any], Callable[[Any], T]]) 
         if isinstance(value, kind):
             return encoder
     raise TypeError(
-        f"a {type(value).__name__} is no SQL value; give its parts one by one, or encode it, "
+        f"a value of the type {type(value).__name__} is no SQL value; give its parts one by one, or encode it, "
         "as with msgspec.json.encode(value)"
     )
 
