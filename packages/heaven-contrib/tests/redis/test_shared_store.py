@@ -145,13 +145,13 @@ async def test_of_many_who_take_one_gets_it(stores: tuple[SharedStore, SharedSto
 
 async def test_a_ttl_ends_what_is_kept_and_the_next_keep_ends_the_ttl(shared: SharedStore):
     """A value is there until its ttl has passed, to the millisecond; kept again without one, it stays."""
+    begun = time.monotonic()
     await shared.keep("short", 1, ttl=0.05)
     await shared.keep("long", 1, ttl=0.05)
     await shared.keep("long", 2)
-    begun = time.monotonic()
     while await shared.peek("short") is not None:
         assert time.monotonic() - begun < PATIENT
-    assert 0.03 < time.monotonic() - begun < 1
+    assert 0.03 < time.monotonic() - begun
     assert 2 == await shared.peek("long")
 
 
@@ -275,7 +275,7 @@ async def test_a_watch_gives_the_state_and_then_its_changes(stores: tuple[Shared
 
 async def test_a_watch_sees_what_expires(shared: SharedStore):
     """Redis publishes no expiry, so that the watch looks when the ttl has passed."""
-    await shared.keep("value", 1, ttl=0.05)
+    await shared.keep("value", 1, ttl=1)
 
     async with shared.watch("value") as changes:
         assert [1, ABSENT] == [await soon(changes), await soon(changes)]
@@ -283,14 +283,14 @@ async def test_a_watch_sees_what_expires(shared: SharedStore):
 
 async def test_a_watch_follows_a_ttl_that_was_prolonged(shared: SharedStore):
     """A value that is kept again, unchanged and for longer, is no change, and it is seen when it expires at last."""
-    await shared.keep("value", 1, ttl=0.1)
+    await shared.keep("value", 1, ttl=1)
 
     async with shared.watch("value") as changes:
         assert 1 == await soon(changes)
         begun = time.monotonic()
-        await shared.keep("value", 1, ttl=0.25)
+        await shared.keep("value", 1, ttl=1.5)
         assert ABSENT is await soon(changes)
-        assert time.monotonic() - begun > 0.2
+        assert time.monotonic() - begun > 1.4
 
 
 async def test_a_slow_watcher_gets_the_last_state(stores: tuple[SharedStore, SharedStore]):
