@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from logging import Logger
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from heaven.logs import logger
 from heaven_contrib.sql.deadlines import Deadline
 from heaven_contrib.sql.drivers.connection import Connection, Isolation, Result
 from heaven_contrib.sql.errors import ConnectionLost, LostOutcome, StatementTimeout
@@ -19,7 +20,7 @@ from heaven_contrib.sql.statements import Dialect, Statement, Values
 if TYPE_CHECKING:
     from heaven_contrib.sql.transaction import Transaction
 
-log: Final = logging.getLogger("heaven.sql")
+log: Logger = logger("heaven.sql")
 
 T = TypeVar("T")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from logging import Logger
 from typing import Final
 
+from heaven.logs import logger
 from heaven_contrib.sql.deadlines import Deadlines
 from heaven_contrib.sql.drivers.connection import Connection, Isolation, Result
 from heaven_contrib.sql.errors import (
@@ -19,7 +20,7 @@ from heaven_contrib.sql.errors import (
 from heaven_contrib.sql.queries import Queries, failure, lost, run, run_many, stream
 from heaven_contrib.sql.statements import Dialect, Statement, Values, prepare, prepare_many
 
-log: Final = logging.getLogger("heaven.sql")
+log: Logger = logger("heaven.sql")
 
 ROLLBACK_SECONDS: Final = 2.0
 """How long a rollback may take before it is left to the pool, which closes the connection if it has to."""
