@@ -12,13 +12,14 @@ import threading
 import time
 import tracemalloc
 import uuid
-from contextlib import aclosing
+from contextlib import aclosing, closing, suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from datetime import time as clock
 from decimal import Decimal
 
 import pytest
 
+from heaven_contrib.sql.drivers import sqlite
 from heaven_contrib.sql.drivers.choosing import driver_for
 from heaven_contrib.sql.errors import (
     ConnectionFailed,
@@ -606,6 +607,37 @@ async def test_a_cancelled_stream_leaves_a_connection_that_works(connection):
 
     await cancelled(read())
     assert await value(connection, "SELECT 1") == 1
+
+
+class Interrupted:
+    """A connection of sqlite3 that is interrupted at one of its statements."""
+
+    def __init__(self, real, at):
+        self.real = real
+        self.left = at
+
+    @property
+    def in_transaction(self):
+        return self.real.in_transaction
+
+    def execute(self, sql):
+        self.left -= 1
+        if self.left < 0:
+            raise sqlite3.OperationalError("interrupted")
+        return self.real.execute(sql)
+
+
+@pytest.mark.parametrize("end", [sqlite._commit, sqlite._rollback])
+@pytest.mark.parametrize("at", range(4))
+def test_who_is_interrupted_while_read_only_is_in_a_transaction(end, at):
+    """So that the pool rolls back, and nobody is read-only who did not ask for it."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as real:
+        connection = Interrupted(real, at)
+        with suppress(sqlite3.OperationalError):
+            sqlite._begin(connection, True)
+            end(connection)
+        (read_only,) = real.execute("PRAGMA query_only").fetchone()
+        assert real.in_transaction or not read_only
 
 
 async def test_a_stream_that_is_cancelled_as_it_begins_interrupts_nobody_else(connection):

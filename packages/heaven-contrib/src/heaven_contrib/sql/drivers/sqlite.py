@@ -200,21 +200,24 @@ def _close(_: sqlite3.Connection, cursor: sqlite3.Cursor) -> None:
     cursor.close()
 
 
+# Each statement may be interrupted; who is read-only is in a transaction, so that it is known what to undo.
+
+
 def _begin(connection: sqlite3.Connection, read_only: bool) -> None:
+    connection.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
-    connection.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def _commit(connection: sqlite3.Connection) -> None:
-    connection.execute("COMMIT")
     connection.execute("PRAGMA query_only = OFF")
+    connection.execute("COMMIT")
 
 
 def _rollback(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA query_only = OFF")
     if connection.in_transaction:  # a full disk, or an interruption, may have ended it
         connection.execute("ROLLBACK")
-    connection.execute("PRAGMA query_only = OFF")
 
 
 def furnish(connection: sqlite3.Connection) -> None:
