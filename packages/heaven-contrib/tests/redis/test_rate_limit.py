@@ -301,3 +301,10 @@ async def test_take_by_itself_says_that_redis_is_down(redis_server):
     await redis.disconnect()
     with pytest.raises(RedisError, match="is not connected"):
         await RateLimit(redis, "1/day", name="x").take("ada")
+
+
+async def test_a_key_that_is_no_text_is_a_mistake(redis):
+    """A number, as ids are, is refused with words that say where it came from."""
+    limit = RateLimit(redis, "2/minute", name="login")
+    with pytest.raises(TypeError, match="the key of RateLimit\\('2/minute', name='login'\\) is 7; it has to say who"):
+        await limit.take(7)

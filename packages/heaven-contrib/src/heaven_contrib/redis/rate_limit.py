@@ -94,7 +94,7 @@ class RateLimit:
         rate: how many in which time: "100/minute", "5/15 minutes"; the units are second, minute, hour and day.
         name: what is limited. Limits of one name share their counters, whatever routes they stand on; those of
             different names never do.
-        key: `key(req, ctx)` says who is counted, as by `lambda req, ctx: ctx.user.id`. It is stored as a digest of
+        key: `key(req, ctx)` says who is counted, as by `lambda req, ctx: str(ctx.user.id)`. It is stored as a digest of
             a fixed length, so that it can be of any length and nobody's address stands in Redis.
         burst: how many may come at once; as many as `rate` has unless given.
         fails: what happens while Redis can't be asked. "open" lets everybody through: a limit is there to keep the
@@ -160,11 +160,14 @@ class RateLimit:
             cost: how much; 0 takes nothing and tells how things stand.
 
         Raises:
+            TypeError: the key is no str.
             ValueError: the cost is more than there ever is, or negative.
             RedisError: Redis could not be asked; `RedisOutcomeUnknown` is one, where it may have been taken.
         """
         if not 0 <= cost <= self.limit:
             raise ValueError(f"take got cost={cost!r}, and {self!r} has 0 to {self.limit} to take")
+        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"the key of {self!r} is {key!r}; it has to say who is counted, as a str")
         digest = blake2b(key.encode(errors="surrogatepass"), digest_size=16).hexdigest()
         place = f"rate_limit:{self.name}:{digest}"
         allowed, used, wait = await self._script.run(keys=[place], args=[self._emission, self.limit, cost])
