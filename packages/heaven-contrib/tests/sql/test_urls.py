@@ -119,3 +119,13 @@ def test_secrets_are_compared_by_value():
     assert 1 == len({Secret("a"), Secret("a")})
     assert Secret("a") != Secret("b")
     assert parse("mysql://u:p@h/d") == parse("mysql://u:p@h/d")
+
+
+@pytest.mark.parametrize("scheme", ["mariadb", "mysql+aiomysql", "postgresql"])
+def test_another_kind_of_url_is_told_what_to_write(scheme):
+    """Whoever comes from another library learns the way here, and the password is not repeated."""
+    with pytest.raises(RegistrationError) as caught:
+        parse(f"{scheme}://ada:canary@db.test/shop")
+    told = str(caught.value)
+    assert f"this one has {scheme}://...; MariaDB's is mysql://, a driver is an option" in told
+    assert "canary" not in told

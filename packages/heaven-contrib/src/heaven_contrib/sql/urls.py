@@ -121,7 +121,10 @@ def parse(url: str) -> Settings:
         settings = _mysql(url)
     else:
         shown = f"{scheme}://..." if separator else "no scheme"
-        raise RegistrationError(f"a database's URL begins with sqlite:// or mysql://, and this one has {shown}")
+        raise RegistrationError(
+            f"a database's URL begins with sqlite:// or mysql://, and this one has {shown}; MariaDB's is mysql://, "
+            "a driver is an option (mysql://...?driver=asyncmy), others go by heaven_contrib.sql.sqlalchemy"
+        )
     return settings
 
 
