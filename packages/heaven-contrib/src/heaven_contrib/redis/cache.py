@@ -228,7 +228,7 @@ class Cache:
         Args:
             ttl: seconds for which a value is good.
             key: the key of a call: a template of its parameters, such as `"price:{item}:{order.currency}"`, in which
-                values are percent-encoded so that no two calls are confused; or a function of the same arguments.
+                values stand as text, percent-encoded so that none holds a `:`; or a function of the same arguments.
             stale: seconds for which an old value is given while a new one is made (see `get_or_set`).
             type: what a value has to be; None: what the function says that it returns.
 
