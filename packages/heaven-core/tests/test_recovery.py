@@ -331,6 +331,20 @@ async def test_an_answer_is_not_logged(error: HTTPError, caplog: Any) -> None:
     assert [] == caplog.records
 
 
+async def test_an_answer_from_500_on_says_what_caused_it(caplog: Any) -> None:
+    """One line without a traceback: which answer, and what it came from in the first place."""
+    error = HTTPError(503, "Come back later.")
+    error.__cause__ = OSError("in between")
+    error.__cause__.__cause__ = ConnectionRefusedError(111, "refused")
+    await driver.request(failing(error))
+    await driver.request(failing(HTTPError(503)))
+
+    (record,) = caplog.records
+    assert ("WARNING", None) == (record.levelname, record.exc_info)
+    expected = "GET '/': 503 Service Unavailable: Come back later. (ConnectionRefusedError(111, 'refused'))"
+    assert expected == record.getMessage()
+
+
 async def test_nobody_outside_can_forge_a_line_of_the_log(caplog: Any) -> None:
     """Class 44: CR, LF and ESC in a path or an exception are escaped or indented."""
     app = App()

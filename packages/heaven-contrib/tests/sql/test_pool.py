@@ -100,7 +100,9 @@ def test_a_full_pool_is_an_answer_by_the_deadline():
         loop, pool = asyncio.get_running_loop(), make(FakeServer())
         lent = [await pool.acquire() for _ in range(2)]
         began = loop.time()
-        with pytest.raises(PoolTimeout, match=r"All connections to the database, 2 of them, were in use for 5 s\.") as no:
+        with pytest.raises(
+            PoolTimeout, match=r"All connections to the database, 2 of them, were in use for 5 s\."
+        ) as no:
             await pool.acquire()
         assert loop.time() - began == pytest.approx(5.0)
         assert no.value.status == 503

@@ -237,7 +237,7 @@ class Database(Queries):
         pool = self._pool or self._connected()
         connection = await pool.acquire()
         try:
-            deadline = self._deadlines.within(timeout or self.settings.timeout)
+            deadline = self._deadlines.within(self.settings.timeout if timeout is None else timeout)
             return await run(connection, statement, ordered, deadline, alone=True)
         finally:
             pool.release(connection)
@@ -245,12 +245,12 @@ class Database(Queries):
     async def _run_many(self, sql: str, rows: Sequence[Values], timeout: float | None) -> Result:
         statement, values = prepare_many(sql, rows, self.dialect)
         async with self._connected().lend() as connection:
-            deadline = self._deadlines.within(timeout or self.settings.timeout)
+            deadline = self._deadlines.within(self.settings.timeout if timeout is None else timeout)
             return await run_many(connection, statement, values, deadline, alone=True)
 
     async def _batches(self, sql: str, values: Values | None, timeout: float | None) -> AsyncGenerator[Result, None]:
         statement, ordered = prepare(sql, values, self.dialect)
-        limit = timeout or self.settings.timeout
+        limit = self.settings.timeout if timeout is None else timeout
         async with (
             self._connected().lend() as connection,
             aclosing(stream(connection, statement, ordered, limit, alone=True)) as batches,

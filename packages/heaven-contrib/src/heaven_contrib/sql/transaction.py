@@ -187,20 +187,20 @@ class Transaction(Queries):
 
     async def _on_connection(self, statement: Statement, values: Sequence[object], timeout: float | None) -> Result:
         with self._alone() as connection:
-            deadline = self._deadlines.within(timeout or self._timeout)
+            deadline = self._deadlines.within(self._timeout if timeout is None else timeout)
             return await run(connection, statement, values, deadline, alone=False)
 
     async def _run_many(self, sql: str, rows: Sequence[Values], timeout: float | None) -> Result:
         statement, values = prepare_many(sql, rows, self._dialect)
         with self._alone() as connection:
-            deadline = self._deadlines.within(timeout or self._timeout)
+            deadline = self._deadlines.within(self._timeout if timeout is None else timeout)
             return await run_many(connection, statement, values, deadline, alone=False)
 
     async def _batches(self, sql: str, values: Values | None, timeout: float | None) -> AsyncGenerator[Result, None]:
         statement, ordered = prepare(sql, values, self._dialect)
         with self._alone() as connection:
             async with aclosing(
-                stream(connection, statement, ordered, timeout or self._timeout, alone=False)
+                stream(connection, statement, ordered, self._timeout if timeout is None else timeout, alone=False)
             ) as batches:
                 async for batch in batches:
                     yield batch

@@ -153,8 +153,20 @@ def _prepare(error: Exception, res: Response, late: bool) -> None:
 
 
 def _log(error: Exception, req: Request) -> None:
-    """Log what nobody expected; an HTTPError is an answer that somebody chose."""
-    if isinstance(error, HTTPError):
-        return
+    """Log what nobody expected; an HTTPError is an answer that somebody chose.
+
+    Of one from 500 on that has a cause, as a database that is not there, a line says what the cause was.
+    """
     # %r escapes CR, LF and ESC: what a client wrote into a path can't forge a line of the log.
-    log.error("%s %r failed", req.scope.get("method", "WebSocket"), req.scope["path"], exc_info=error)
+    method, path = req.scope.get("method", "WebSocket"), req.scope["path"]
+    if not isinstance(error, HTTPError):
+        log.error("%s %r failed", method, path, exc_info=error)
+    elif error.status >= 500 and error.__cause__ is not None:
+        log.warning("%s %r: %s (%r)", method, path, error, _origin(error.__cause__))
+
+
+def _origin(error: BaseException) -> BaseException:
+    """What an error came from in the first place."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
