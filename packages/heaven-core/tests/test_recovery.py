@@ -345,6 +345,15 @@ async def test_an_answer_from_500_on_says_what_caused_it(caplog: Any) -> None:
     assert expected == record.getMessage()
 
 
+async def test_an_answer_that_is_its_own_cause_is_logged_too(caplog: Any) -> None:
+    """`raise error from error` makes a circle of the chain of causes, which is followed once."""
+    error = HTTPError(503)
+    error.__cause__ = error
+    reply = await driver.request(failing(error))
+
+    assert (503, 1) == (reply.status, len(caplog.records))
+
+
 async def test_nobody_outside_can_forge_a_line_of_the_log(caplog: Any) -> None:
     """Class 44: CR, LF and ESC in a path or an exception are escaped or indented."""
     app = App()

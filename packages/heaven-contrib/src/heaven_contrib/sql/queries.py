@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from logging import Logger
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from heaven.logs import logger
 from heaven_contrib.sql.deadlines import Deadline
@@ -198,7 +198,7 @@ async def run(
         with deadline:
             return await connection.query(statement.sql, values)
     except (TimeoutError, ConnectionLost) as error:
-        raise failure(error, deadline.seconds, changed=alone and not statement.reads) from error
+        fail(error, deadline.seconds, changed=alone and not statement.reads)
 
 
 async def run_many(
@@ -211,7 +211,7 @@ async def run_many(
         with deadline:
             return await connection.query_many(statement.sql, rows)
     except (TimeoutError, ConnectionLost) as error:
-        raise failure(error, deadline.seconds, changed=alone and not statement.reads) from error
+        fail(error, deadline.seconds, changed=alone and not statement.reads)
 
 
 async def stream(
@@ -228,7 +228,7 @@ async def stream(
             except StopAsyncIteration:
                 return
             except (TimeoutError, ConnectionLost) as error:
-                raise failure(error, timeout, changed=alone and not statement.reads) from error
+                fail(error, timeout, changed=alone and not statement.reads)
             yield batch
 
 
@@ -238,10 +238,10 @@ def lost(message: str) -> LostOutcome:
     return LostOutcome(message)
 
 
-def failure(error: TimeoutError | ConnectionLost, timeout: float, *, changed: bool) -> Exception:
-    """What it means that no answer came."""
+def fail(error: TimeoutError | ConnectionLost, timeout: float, *, changed: bool) -> NoReturn:
+    """Raise what it means that no answer came."""
     if changed:
-        return lost("The database did not answer; it is not known whether the change happened.")
+        raise lost("The database did not answer; it is not known whether the change happened.") from error
     if isinstance(error, ConnectionLost):
-        return error
-    return StatementTimeout(f"The database did not answer within {timeout:g} s.")
+        raise error
+    raise StatementTimeout(f"The database did not answer within {timeout:g} s.") from error

@@ -17,7 +17,7 @@ from heaven_contrib.sql.errors import (
     DatabaseError,
     TransactionOver,
 )
-from heaven_contrib.sql.queries import Queries, failure, lost, run, run_many, stream
+from heaven_contrib.sql.queries import Queries, fail, lost, run, run_many, stream
 from heaven_contrib.sql.statements import Dialect, Statement, Values, prepare, prepare_many
 
 log: Logger = logger("heaven.sql")
@@ -123,7 +123,7 @@ class Transaction(Queries):
         except BaseException as error:
             self._over(connection)
             if isinstance(error, TimeoutError):
-                raise failure(error, self._timeout, changed=False) from error
+                fail(error, self._timeout, changed=False)
             raise
         self._begun = True
 
@@ -158,7 +158,7 @@ class Transaction(Queries):
                 await connection.commit()
         except (TimeoutError, ConnectionLost) as error:
             if self._read_only:
-                raise failure(error, self._timeout, changed=False) from error
+                fail(error, self._timeout, changed=False)
             raise lost("The answer to COMMIT was lost; it is not known whether the changes were kept.") from error
 
     def _over(self, connection: Connection) -> None:

@@ -166,7 +166,9 @@ def _log(error: Exception, req: Request) -> None:
 
 
 def _origin(error: BaseException) -> BaseException:
-    """What an error came from in the first place."""
-    while error.__cause__ is not None:
+    """What an error came from in the first place; some errors are said to come from themselves."""
+    passed = {error}
+    while error.__cause__ is not None and error.__cause__ not in passed:
         error = error.__cause__
+        passed.add(error)
     return error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast, Any
 
 from heaven.errors import Abort, HTTPError, WebSocketDisconnected
 from heaven.logs import logger
@@ -133,7 +133,10 @@ class SocketEndpoint:
 
 def _only_left(error: BaseException) -> bool:
     """Whether a group, as a TaskGroup raises it, says nothing but that the client left."""
-    return isinstance(error, BaseExceptionGroup) and error.split(WebSocketDisconnected)[1] is None
+    if not isinstance(error, BaseExceptionGroup):
+        return False
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return group.split(WebSocketDisconnected)[1] is None
 
 
 class _UntilStopped:
