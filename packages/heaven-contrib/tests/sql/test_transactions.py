@@ -250,3 +250,21 @@ def nothing():
     from contextlib import nullcontext
 
     return nullcontext()
+
+
+@pytest.mark.parametrize("driver", ["aiomysql", "asyncmy"])
+async def test_a_connection_that_broke_says_what_broke_it(mysql_url, mysql_server, driver):
+    """What the driver said is the cause of ConnectionLost, and no error is its own cause."""
+    async with Database(mysql_url(driver, pool_size=1)) as db:
+        number = await db.fetch_value("SELECT CONNECTION_ID()")
+        reading = asyncio.create_task(db.fetch_value("SELECT SLEEP(20)"))
+        running = f"SELECT info FROM information_schema.processlist WHERE id = {number}"
+        async with asyncio.timeout(10):
+            while "SLEEP" not in str(await asyncio.to_thread(mysql_server.execute, running)):
+                await asyncio.sleep(0.01)
+        await asyncio.to_thread(mysql_server.execute, f"KILL {number}")
+        with pytest.raises(ConnectionLost) as broken:
+            await reading
+    cause = broken.value.__cause__
+    assert cause is not None
+    assert not isinstance(cause, ConnectionLost)

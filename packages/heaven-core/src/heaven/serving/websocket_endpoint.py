@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from heaven.errors import Abort, HTTPError, WebSocketDisconnected
 from heaven.logs import logger
