@@ -183,7 +183,7 @@ async def _locked(db: Database) -> int:
     """Whether LOCK TABLES by one user is felt by the next."""
     try:
         await db.execute("LOCK TABLES written READ")
-        await db.execute("INSERT INTO written VALUES ('free')")
+        await db.execute("INSERT INTO written (id) VALUES ('free')")
     except DatabaseError:
         return 1
     return 0
