@@ -220,7 +220,8 @@ async def shutdown_in_the_middle(launch: Launch) -> Any:
             await noted(slow, 1)
             await agent.stop()
             last = [line async for line in lines][-1]
-            closed = await until_closed(ws)
+            # Whoever is first: the application goes away (1001), the server says that it restarts (1012).
+            closed = [(1001, "") if each == (1012, "") else each for each in await until_closed(ws)]
             refusal = await _refusal(agent)
             open_gate(slow)
             answer = await answering
