@@ -16,7 +16,7 @@ from heaven_contrib.sql.drivers.connection import Connection, Credentials, Isola
 from heaven_contrib.sql.errors import NotConnected
 from heaven_contrib.sql.migrations import migrate
 from heaven_contrib.sql.pool import Pool, PoolStatistics
-from heaven_contrib.sql.queries import Queries, run, run_many, stream
+from heaven_contrib.sql.queries import Queries, run, stream
 from heaven_contrib.sql.requests import TRANSACTION, RequestTransaction
 from heaven_contrib.sql.statements import Dialect, Values, prepare, prepare_many
 from heaven_contrib.sql.transaction import Transaction
@@ -238,7 +238,7 @@ class Database(Queries):
         connection = await pool.acquire()
         try:
             deadline = self._deadlines.within(self.settings.timeout if timeout is None else timeout)
-            return await run(connection, statement, ordered, deadline, alone=True)
+            return await run(connection, statement, connection.query(statement.sql, ordered), deadline, alone=True)
         finally:
             pool.release(connection)
 
@@ -246,7 +246,7 @@ class Database(Queries):
         statement, values = prepare_many(sql, rows, self.dialect)
         async with self._connected().lend() as connection:
             deadline = self._deadlines.within(self.settings.timeout if timeout is None else timeout)
-            return await run_many(connection, statement, values, deadline, alone=True)
+            return await run(connection, statement, connection.query_many(statement.sql, values), deadline, alone=True)
 
     async def _batches(self, sql: str, values: Values | None, timeout: float | None) -> AsyncGenerator[Result, None]:
         statement, ordered = prepare(sql, values, self.dialect)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from logging import Logger
@@ -181,14 +181,14 @@ class Queries(ABC):
 
 
 async def run(
-    connection: Connection, statement: Statement, values: Sequence[Any], deadline: Deadline, *, alone: bool
+    connection: Connection, statement: Statement, answer: Awaitable[Result], deadline: Deadline, *, alone: bool
 ) -> Result:
-    """Run a statement on a connection, and say honestly what a failure means.
+    """Wait for what a statement comes to, and say honestly what a failure means.
 
     Args:
         connection: the connection; nobody else uses it meanwhile.
-        statement: what to run.
-        values: for its placeholders.
+        statement: what is run.
+        answer: `connection.query(...)` or `connection.query_many(...)` of it, not begun yet.
         deadline: when there has to be an answer.
         alone: it is no part of a transaction, so that what it changes is kept at once.
     """
@@ -196,20 +196,7 @@ async def run(
         connection.tainted = True
     try:
         with deadline:
-            return await connection.query(statement.sql, values)
-    except (TimeoutError, ConnectionLost) as error:
-        fail(error, deadline.seconds, changed=alone and not statement.reads)
-
-
-async def run_many(
-    connection: Connection, statement: Statement, rows: Sequence[Sequence[Any]], deadline: Deadline, *, alone: bool
-) -> Result:
-    """Run a statement once for each row of values; arguments are those of `run`."""
-    if statement.taints:
-        connection.tainted = True
-    try:
-        with deadline:
-            return await connection.query_many(statement.sql, rows)
+            return await answer
     except (TimeoutError, ConnectionLost) as error:
         fail(error, deadline.seconds, changed=alone and not statement.reads)
 
@@ -233,7 +220,7 @@ async def stream(
 
 
 def lost(message: str) -> LostOutcome:
-    """The error for a change that may have happened; it is logged here, since nobody logs what is an answer."""
+    """The error for a change that may have happened; it is logged here, also where no request is answered with it."""
     log.error(message)
     return LostOutcome(message)
 

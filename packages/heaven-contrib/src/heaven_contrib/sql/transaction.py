@@ -17,7 +17,7 @@ from heaven_contrib.sql.errors import (
     DatabaseError,
     TransactionOver,
 )
-from heaven_contrib.sql.queries import Queries, fail, lost, run, run_many, stream
+from heaven_contrib.sql.queries import Queries, fail, lost, run, stream
 from heaven_contrib.sql.statements import Dialect, Statement, Values, prepare, prepare_many
 
 log: Logger = logger("heaven.sql")
@@ -188,13 +188,13 @@ class Transaction(Queries):
     async def _on_connection(self, statement: Statement, values: Sequence[object], timeout: float | None) -> Result:
         with self._alone() as connection:
             deadline = self._deadlines.within(self._timeout if timeout is None else timeout)
-            return await run(connection, statement, values, deadline, alone=False)
+            return await run(connection, statement, connection.query(statement.sql, values), deadline, alone=False)
 
     async def _run_many(self, sql: str, rows: Sequence[Values], timeout: float | None) -> Result:
         statement, values = prepare_many(sql, rows, self._dialect)
         with self._alone() as connection:
             deadline = self._deadlines.within(self._timeout if timeout is None else timeout)
-            return await run_many(connection, statement, values, deadline, alone=False)
+            return await run(connection, statement, connection.query_many(statement.sql, values), deadline, alone=False)
 
     async def _batches(self, sql: str, values: Values | None, timeout: float | None) -> AsyncGenerator[Result, None]:
         statement, ordered = prepare(sql, values, self._dialect)
