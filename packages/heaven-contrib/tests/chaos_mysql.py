@@ -41,6 +41,8 @@ async def connected(
     name = f"chaos_{next(_numbers)}"
     # No secondary index: after kill -9 MariaDB 10.11 may say that one "is corrupted", and give no row at all.
     columns = "number BIGINT AUTO_INCREMENT PRIMARY KEY, id VARCHAR(30)"
+    # Those that were cancelled leave connections behind that the server has not noticed yet.
+    server.execute("SET GLOBAL max_connections = 1000")
     server.execute(f"CREATE DATABASE {name}; CREATE TABLE {name}.written ({columns}) ENGINE=InnoDB")
     database = Database(address(proxy or server, name, driver, **options))
     await database.connect()
