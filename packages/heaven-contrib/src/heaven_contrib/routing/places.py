@@ -1,0 +1,42 @@
+"""Where a declaration was written, and how messages show what was passed to it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from heaven.callables import name_of, place_of, said_at
+
+_FOLDER = os.path.dirname(__file__) + os.sep  # noqa: PTH120 (pathlib is loaded for nothing else)
+_GENERATED = "<string>"  # what dataclasses call the file of the __init__ they write
+
+
+def declared_at() -> str:
+    """Where the application's code is that called into this package just now, `file:line`.
+
+    Example:
+        >>> declared_at().rpartition(":")[2]
+        '1'
+    """
+    return said_at(_FOLDER, _GENERATED)
+
+
+def shown(value: Any) -> str:
+    """How messages show what was passed: a function by its name and line, a class by its name, others as they are.
+
+    Args:
+        value: anything; a long representation is cut.
+
+    Example:
+        >>> shown(dict), shown(42)
+        ('builtins.dict', '42')
+    """
+    if isinstance(value, type):
+        return name_of(value)
+    if hasattr(value, "__code__"):
+        return f"{name_of(value)} ({place_of(value)})"
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+__all__ = ["declared_at", "shown"]
