@@ -36,6 +36,7 @@ from heaven.errors import RegistrationError
 # loads neither the event loop nor the parsers, and starts in a third of the time.
 if TYPE_CHECKING:
     from heaven.declaring.options import AppOptions
+    from heaven.declaring.surrounds import Surround
     from heaven.liveness import Stopping
     from heaven.looking.check import Finding
     from heaven.looking.explain import Explanation
@@ -115,6 +116,8 @@ class App(Verbs, HookWords, EventWords, Keeping):
             max_body_size=max_body_size, timeout=timeout, origins=checked_origins(origins, "App", place)
         )
         self.default_subdomain: str | None = None
+        self.path: str = ""
+        """What stands before its routes wherever it is mounted."""
         self.written: Written = Written()
         self.startup_error: BaseException | None = None
         """What the last start failed with; None after one that went well, and before the first."""
@@ -255,6 +258,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
         subdomain: str | None = None,
         isolated: bool = True,
         name: str | None = None,
+        surrounds: Sequence[Surround] = (),
     ) -> None:
         """Serve another application below a prefix.
 
@@ -264,6 +268,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
             subdomain: the subdomain it is found under.
             isolated: an App keeps its own store and config; False lets it share this one's.
             name: goes before the names of its routes: `url_for("blog:post")`.
+            surrounds: what stands around its routes, the outermost first; heaven-contrib's levels are such.
 
         Raises:
             RegistrationError: it is no application, or it contains this one.
@@ -273,7 +278,8 @@ class App(Verbs, HookWords, EventWords, Keeping):
             raise RegistrationError(f"mount at {place} got {child!r}; give an App or an ASGI application")
         mounted = child if isinstance(child, App) else _foreign(child)
         below = checked_prefix(prefix, "mount", place)
-        mount = Mount(mounted, below, checked_subdomain(subdomain, "mount", place), isolated, name, place)
+        below_subdomain = checked_subdomain(subdomain, "mount", place)
+        mount = Mount(mounted, below, below_subdomain, isolated, name, place, tuple(surrounds))
         if isinstance(child, App):
             self._adopt(child, isolated, place)
         self.written.mounts.append(mount)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heaven.callables import AsyncFunction
     from heaven.declaring.hooks import Hook
     from heaven.declaring.steps import Observer
+    from heaven.declaring.surrounds import Surround
     from heaven.serving.foreign import Foreign
     from heaven.types import ASGIApp, Handler, Slashes, SocketHandler
 
@@ -32,9 +33,14 @@ DUPLICATE = "leave one out, or tell them apart by a type, as in ':id:int'"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Options:
-    """What a route was told besides method, pattern and handler."""
+    """What a route was told besides method, pattern and handler.
+
+    `implied_name`: nobody said the name, it is the function's; of two routes with it, one that was said or the first
+    counts.
+    """
 
     name: str | None = None
+    implied_name: bool = False
     expects: TypedBody | None = None
     returns: Any = None
     max_body_size: int | None = DEFAULT_BODY_SIZE
@@ -46,7 +52,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """One method and pattern with its handler; `method` is None for `app.HTTP`, `SOCKET` for `app.WS`."""
+    """One method and pattern with its handler; `method` is None for `app.HTTP`, `SOCKET` for `app.WS`.
+
+    `surrounds` are what it brings around itself, the outermost first; `declared` is theirs, to know it again.
+    """
 
     method: str | None
     pattern: Pattern
@@ -55,6 +64,8 @@ class Route:
     subdomain: str | None
     options: Options
     place: str
+    surrounds: tuple[Surround, ...] = ()
+    declared: Any = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +78,7 @@ class Mount:
     isolated: bool
     name: str | None
     place: str
+    surrounds: tuple[Surround, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,12 +212,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Rescue:
-    """One `ON(status or exception class, function)`: `call` is the awaitable form of the function."""
+    """One `ON(status or exception class, function)`: `call` is the awaitable form of the function.
+
+    `takes_all`: said for `Exception`, it answers an HTTPError as well.
+    """
 
     event: int | type[BaseException]
     function: Callable[..., Any]
     call: AsyncFunction
     place: str
+    takes_all: bool = False
 
 
 class Written:
@@ -213,7 +229,8 @@ class Written:
 
     `claimed` has the place of each route, so that a second one at a place is refused when it is said. `stacks` has the
     middleware that was made of `wraps`, for each place the application is mounted at. `observers` have each function
-    shown to them when the application is compiled.
+    shown to them when the application is compiled. `surrounds` stand around all its routes; `made` is what was made for
+    surrounds below it.
     """
 
     def __init__(self) -> None:
@@ -227,4 +244,6 @@ class Written:
         self.shutdown: list[Event] = []
         self.daemons: list[tuple[Callable[..., Any], float, str]] = []
         self.observers: list[Observer] = []
+        self.surrounds: list[Surround] = []
+        self.made: dict[Any, dict[Any, Any]] = {}
         self.claimed: dict[tuple[object, ...], Route] = {}

@@ -36,7 +36,7 @@ class Explanation:
 
     `route` is None where no route matches; `status` then says what is answered instead, `allow` which methods the path
     has, and `why` what to do about it. With a `route`, `status` is None, or what is answered because the query does not
-    convert: then the handler is none of the `steps`.
+    convert: then the handler is none of the `steps`. `levels` are what was declared around the route, the outermost first.
     """
 
     method: str
@@ -49,6 +49,7 @@ class Explanation:
     allow: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     neighbours: tuple[Neighbour, ...] = ()
+    levels: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     limits: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -63,6 +64,7 @@ class Explanation:
             lines.append(f"  allow      {', '.join(self.allow)}")
         if self.params:
             lines.append(f"  params     {dict(self.params)!r}")
+        lines += [f"  LEVEL   {level}" for level in self.levels]
         lines += [f"  {step}" for step in self.steps]
         lines += [f"  {name:10} {value}" for name, value in self.limits.items()]
         lines += [f"  not        {each.method} {each.route}: {each.why_not}  {each.place}" for each in self.neighbours]
@@ -134,6 +136,7 @@ def _explained(wiring: Wiring, asked: _Asked, subdomain: str | None, wraps: tupl
         status=None if refused is None else refused[0],
         params=found[1],
         neighbours=neighbours,
+        levels=entry.folded.lines if entry.folded is not None else (),
         steps=(
             *wraps,
             *_hooks(entry.before, asked.path, subdomain),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,6 +21,7 @@ from heaven.declaring.registrations import (
     everything_below,
 )
 from heaven.declaring.steps import observed
+from heaven.declaring.surrounds import Placed, Surrounded
 from heaven.errors import RegistrationError
 from heaven.messages.site import Site
 from heaven.routing.patterns import Pattern, parse_pattern
@@ -28,12 +29,14 @@ from heaven.routing.table import RouteTable
 from heaven.serving.endpoint import Endpoint
 from heaven.serving.foreign import Foreign
 from heaven.serving.missing import Missing
+from heaven.serving.sheltered import Sheltered, answer_inside
 from heaven.serving.recovery import Recovery
 from heaven.serving.wiring import Entry, Island, Runnable, Tables, Wiring
 
 if TYPE_CHECKING:
     from heaven.app import App
     from heaven.declaring.steps import Observer
+    from heaven.declaring.surrounds import Folded, Surround
     from heaven.types import ASGIApp, Receive, Scope, Send, Slashes
 
 
@@ -53,6 +56,8 @@ class Reach:
     observers: tuple[Observer, ...] = ()
     named: tuple[tuple[App, str], ...] = ()
     """The applications in whose `url_for` its routes are named, each with the names of the mounts on the way."""
+    placed: tuple[Placed, ...] = ()
+    """The surrounds that stand around its routes, the outermost first."""
 
     @staticmethod
     def of(app: App) -> Reach:
@@ -62,14 +67,26 @@ class Reach:
     def enter(self, app: App) -> Reach:
         """The same place, with the hooks and error handlers of the application that is found there."""
         observers = (*self.observers, *(each for each in app.written.observers if each not in self.observers))
+        inside = replace(self, prefix=self.prefix + app.path)
         return replace(
-            self,
+            inside,
             app=app,
-            hooks=(*self.hooks, tuple(self._placed(hook, observers) for hook in app.written.hooks)),
+            hooks=(*self.hooks, tuple(inside._placed(hook, observers) for hook in app.written.hooks)),
             rescues=(_observed(app.written.rescues, observers), *self.rescues),
             observers=observers,
             named=(*self.named, (app, "")),
-        )
+        ).inside(app.written.surrounds)
+
+    def inside(self, surrounds: Iterable[Surround]) -> Reach:
+        """The same place, with more around it."""
+        reach = self
+        for each in surrounds:
+            reach = replace(reach, rescues=(_observed(each.rescues, reach.observers), *reach.rescues))
+            way = (reach.prefix, reach.subdomain, *(placed.surround for placed in reach.placed), each)
+            made = reach.root.written.made.setdefault(way, {})
+            placed = Placed(each, _site_of_misses(reach), _recovery(reach), made)
+            reach = replace(reach, placed=(*reach.placed, placed))
+        return reach
 
     def _placed(self, hook: Hook, observers: tuple[Observer, ...]) -> Hook:
         """A hook as it is at this place, and as those who observe the application have it."""
@@ -85,7 +102,7 @@ class Reach:
             prefix=self.prefix + mount.prefix,
             subdomain=mount.subdomain or self.subdomain,
             named=tuple((app, name + step) for app, name in self.named),
-        )
+        ).inside(mount.surrounds)
 
 
 def _observed(rescues: Rescues, observers: tuple[Observer, ...]) -> Rescues:
@@ -118,7 +135,7 @@ class _Draft:
         self.entries: list[Entry] = []
         self._routes_of: dict[str | None, RouteTable[Runnable]] = {}
         self._sockets_of: dict[str | None, RouteTable[Runnable]] = {}
-        self._nested: dict[str | None, RouteTable[Missing]] = {}
+        self._nested: dict[str | None, RouteTable[Missing | Sheltered]] = {}
         self._claimed: dict[tuple[Any, ...], Route] = {}
         self._answered: set[tuple[Any, ...]] = set()
 
@@ -143,8 +160,11 @@ class _Draft:
 
         One that is mounted twice keeps the place it was mounted at first.
         """
-        known, other = self.names.setdefault(app, {}).setdefault(name, (pattern, route))
-        if other is not route and known.text != pattern.text:
+        names = self.names.setdefault(app, {})
+        known, other = names.setdefault(name, (pattern, route))
+        if other.options.implied_name and not route.options.implied_name:
+            names[name] = (pattern, route)
+        elif other is not route and known.text != pattern.text and not route.options.implied_name:
             raise RegistrationError(
                 f"the name {name!r} at {route.place} is taken by {known.text} at {other.place}; "
                 "give one of them, or its mount, another name"
@@ -249,7 +269,7 @@ def _gather(reach: Reach, draft: _Draft) -> None:
         if child.written.wraps:
             draft.islands.append((inner, mount))
         else:
-            if mount.prefix or mount.subdomain is not None:
+            if inner.prefix != reach.prefix or mount.subdomain is not None:
                 draft.answer(inner)
             _gather(inner, draft)
 
@@ -292,9 +312,14 @@ def _add_name(reach: Reach, draft: _Draft, route: Route, pattern: Pattern) -> No
 def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain: str | None) -> Entry:
     before, after = arrange(reach.hooks, pattern, method, subdomain)
     options = route.options
+    reach = reach.inside(route.surrounds)
     site = site_for(reach, pattern, options)
-    recovery = Recovery(reach.rescues, debug=reach.root.options.debug)
-    call = observed(reach.observers, "HANDLER", route.function, pattern.text, route.call)
+    recovery = _recovery(reach)
+    folded: Folded | None = None
+    if reach.placed:
+        folded = reach.placed[-1].surround.fold(Surrounded(reach.placed, route, pattern, reach.root))
+    handler = folded.call if folded is not None else route.call
+    call = observed(reach.observers, "HANDLER", route.function, pattern.text, handler)
     calls = {"before": tuple(hook.call for hook in before), "after": tuple(hook.call for hook in after)}
     endpoint: Runnable
     if method == SOCKET:
@@ -311,8 +336,14 @@ def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain:
             cancel_on_disconnect=options.cancel_on_disconnect,
             **calls,
         )
+    if folded is not None:
+        endpoint = folded.around(endpoint)
     limits = (options.max_body_size, options.timeout)
-    return Entry(method, pattern, subdomain, reach.app, route, before, after, *limits, endpoint)
+    return Entry(method, pattern, subdomain, reach.app, route, before, after, *limits, endpoint, folded)
+
+
+def _recovery(reach: Reach) -> Recovery:
+    return Recovery(reach.rescues, debug=reach.root.options.debug)
 
 
 def site_for(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
@@ -339,9 +370,15 @@ def site_for(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
     )
 
 
-def _missing(reach: Reach) -> Missing:
-    unread = Options(stream=True, max_body_size=None)  # the body is nobody's, so nobody waits for it
-    return Missing(site_for(reach, None, unread), Recovery(reach.rescues, debug=reach.root.options.debug))
+def _missing(reach: Reach) -> Missing | Sheltered:
+    missing = Missing(_site_of_misses(reach), _recovery(reach))
+    enter = reach.placed[-1].surround.shelter(reach.placed, answer_inside) if reach.placed else None
+    return missing if enter is None else Sheltered(missing, enter)
+
+
+def _site_of_misses(reach: Reach) -> Site:
+    # The body is nobody's, so nobody waits for it.
+    return site_for(reach, None, Options(stream=True, max_body_size=None))
 
 
 def _foreign_routes(foreign: Foreign, mount: Mount, texts: tuple[str, ...]) -> list[Route]:

@@ -47,14 +47,19 @@ class Recovery:
         """Who may explain an error, the most specific first.
 
         By class along its MRO, then by status: 500 for what is no HTTPError. What answers an HTTPError is said for its
-        class or its status, so handlers for `Exception` at large don't see it.
+        class or its status, so handlers for `Exception` at large don't see it, unless they take all.
         """
         status = error.status if isinstance(error, HTTPError) else None
-        classes = [
-            kind for kind in type(error).__mro__ if issubclass(kind, BaseException if status is None else HTTPError)
+        special = BaseException if status is None else HTTPError
+        classes = [kind for kind in type(error).__mro__ if issubclass(kind, special)]
+        general = [kind for kind in (Exception, BaseException) if kind not in classes]
+        events: list[int | type[BaseException]] = [*classes, status or 500, *general]
+        return [
+            level[event]
+            for level in self._levels
+            for event in events
+            if event in level and (event not in general or level[event].takes_all)
         ]
-        events: list[int | type[BaseException]] = [*classes, status or 500]
-        return [level[event] for level in self._levels for event in events if event in level]
 
     async def answer(self, error: Exception, req: Request, res: Response, ctx: Context, *, late: bool = False) -> None:
         """Make the response the answer to an error.

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from heaven.app import App
     from heaven.declaring.hooks import Hook
     from heaven.declaring.registrations import Route
+    from heaven.declaring.surrounds import Folded
     from heaven.http.proxies import TrustedProxies
     from heaven.routing.patterns import Pattern
     from heaven.routing.table import Found, RouteTable
     from heaven.serving.missing import Missing
+    from heaven.serving.sheltered import Sheltered
     from heaven.types import ASGIApp, Receive, Scope, Send, Slashes
 
 
@@ -48,10 +50,12 @@ class Entry:
     max_body_size: int | None
     timeout: float | None
     endpoint: Runnable
+    folded: Folded | None = None
 
     def __str__(self) -> str:
         host = f"{self.subdomain}." if self.subdomain else ""
         lines = [f"{self.method:9} {host}{self.pattern.text}  {self.route.place}"]
+        lines += [f"    LEVEL   {line}" for line in (self.folded.lines if self.folded is not None else ())]
         for hook in (*self.before, *self.after):
             name, place = name_of(hook.function), place_of(hook.function)
             lines.append(f"    {hook.when:6}  {name}  ({hook.pattern.text})  {place}")
@@ -72,8 +76,8 @@ class Tables:
 
     routes: RouteTable[Runnable]
     sockets: RouteTable[Runnable]
-    missing: Missing
-    nested: RouteTable[Missing] | None = None
+    missing: Missing | Sheltered
+    nested: RouteTable[Missing | Sheltered] | None = None
 
     def find(self, method: str, path: str, raw_path: bytes | None = None) -> Found[Runnable] | None:
         """What serves a method and path: their own route, else one for every method."""
@@ -88,7 +92,7 @@ class Tables:
         methods = self.routes.methods(path, raw_path)
         return sorted({*methods, "OPTIONS"} - {OTHER}) if methods else []
 
-    def missing_at(self, path: str, raw_path: bytes | None) -> Missing:
+    def missing_at(self, path: str, raw_path: bytes | None) -> Missing | Sheltered:
         """Who answers for a path without a route: the innermost application that is mounted around it."""
         found = self.nested.find(OTHER, path, raw_path) if self.nested is not None else None
         return found[0] if found is not None else self.missing
