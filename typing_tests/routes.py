@@ -8,7 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, assert_type
 
-from heaven import App, Application, Assets, Config, Context, Handler, Request, Response, Router, WebSocket, threaded
+from heaven import (
+    App,
+    Application,
+    Assets,
+    Config,
+    Context,
+    Handler,
+    Request,
+    Response,
+    Router,
+    WebSocket,
+    register_converter,
+    threaded,
+)
 from heaven.declaring.verbs import RouteOptions
 from heaven.types import ASGIApp, Receive, Scope, Send
 
@@ -53,6 +66,18 @@ class Shop(App):
 async def life(app: App) -> AsyncGenerator[None, None]:
     app.keep("shop", "open")
     yield
+
+
+def parse_words(text: str) -> tuple[str, ...] | None:
+    return tuple(text.split("-"))
+
+
+def types_of_parameters() -> None:
+    register_converter("slug", parse=lambda text: text if text.islower() else None, sample="first-post")
+    register_converter("words", parse=parse_words, format="-".join, takes=(tuple, list), form="words", sample="a-b")
+    register_converter("pair", parse=complex, takes=complex, sample="(1+2j)")
+    register_converter("slug", parse=str.lower)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    register_converter("slug", parse=len, format=len, sample="a")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def construction() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import enum
 import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from uuid import UUID
 
@@ -12,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heaven import App, register_converter
 from heaven.errors import RegistrationError
 from heaven.routing import converters
 from heaven.routing.converters import CONVERTERS, converter
+from heaven.routing.patterns import parse_pattern
 
 UUID_TEXT = "0B8a2c1e-4f5d-4e6a-9b7c-8d9e0f1a2b3c"
 
@@ -203,6 +206,161 @@ def test_an_unknown_name_is_told_its_neighbours(name: str, message: str) -> None
 def test_a_known_name_gives_its_converter() -> None:
     """Each of the eight names gives its converter."""
     assert list(CONVERTERS.values()) == [converter(name) for name in CONVERTERS]
+
+
+# Types of a project's own
+
+
+@pytest.fixture(autouse=True)
+def unregistered() -> Iterator[None]:
+    """No test leaves a type behind for the others."""
+    known = dict(CONVERTERS)
+    yield
+    CONVERTERS.clear()
+    CONVERTERS.update(known)
+    parse_pattern.cache_clear()
+
+
+def parse_words(text: str) -> tuple[str, ...] | None:
+    """Words between hyphens, in lower case; it is lenient about upper case, as parsers are."""
+    words = tuple(text.lower().split("-"))
+    return words if all(words) else None
+
+
+def register_words(name: str = "words", **options: object) -> None:
+    register_converter(name, **{"parse": parse_words, "format": "-".join, "sample": "one-two", **options})
+
+
+def known_parameter(app: App, path: str) -> object:
+    explanation = app.explain("GET", path)
+    return explanation.params.get("x", explanation.status)
+
+
+def test_a_type_that_was_registered_converts_both_ways() -> None:
+    """Its values reach the handler, and url_for writes them."""
+    register_words()
+    app = App()
+    app.GET("/:x:words", lambda req, res, ctx: None, name="words")
+
+    assert ("one", "two") == known_parameter(app, "/one-two")
+    assert ["/one-two", "/three"] == [app.url_for("words", x=("one", "two")), app.url_for("words", x="three")]
+
+
+@pytest.mark.parametrize("text", ["", "One-two", "one--two", "-"])
+def test_what_does_not_format_back_is_a_miss(text: str) -> None:
+    """A value has one URL, although the parser is lenient."""
+    register_words()
+
+    assert None is CONVERTERS["words"].parse(text)
+
+
+def test_a_value_error_is_a_miss() -> None:
+    """A parser may raise in place of giving None back; query hints tell the client so."""
+    register_converter("even", parse=lambda text: None if int(text) % 2 else int(text), sample="4")
+    app = App()
+    app.GET("/:x:even", lambda req, res, ctx: None)
+
+    assert [4, 404, 404, 404] == [known_parameter(app, path) for path in ("/4", "/5", "/four", "/04")]
+
+
+def test_any_other_exception_is_a_mistake_in_the_parser() -> None:
+    """It is not taken for a miss, so it is seen."""
+    register_converter("table", parse={"a": 1, "1": 1}.__getitem__, format=lambda value: "a", sample="a")
+
+    with pytest.raises(KeyError):
+        CONVERTERS["table"].parse("b")
+
+
+@pytest.mark.parametrize("order", [("/:x:apple", "/:x:words", "/:x"), ("/:x", "/:x:words", "/:x:apple")])
+@pytest.mark.parametrize(("path", "expected"), [("/1.5", 1.5), ("/a", "apple a"), ("/b", ("b",)), ("/-", "-")])
+def test_it_stands_between_float_and_str(order: tuple[str, ...], path: str, expected: object) -> None:
+    """Of two that were registered the first in the alphabet is tried first, whatever the order of anything."""
+    register_words()
+    register_converter("apple", parse={"a": "apple a", "1.5": "1.5"}.get, format=lambda value: value[-1:], sample="a")
+    app = App()
+    for url in (*order, "/:x:float"):
+        app.GET(url, lambda req, res, ctx: None)
+
+    assert expected == known_parameter(app, path)
+
+
+def test_explain_ranks_it_like_the_table() -> None:
+    """What is beaten is told by what."""
+    register_words()
+    app = App()
+    app.GET("/:x:words", lambda req, res, ctx: None)
+    app.GET("/:x", lambda req, res, ctx: None)
+
+    assert "'/:x:words' is more specific" == app.explain("GET", "/a").neighbours[0].why_not
+
+
+def test_a_pattern_that_failed_before_works_after() -> None:
+    """Nothing remembers that a type was unknown."""
+    with pytest.raises(RegistrationError, match="'words' is not a type of parameter"):
+        parse_pattern("/:x:words?y:words")
+
+    register_words()
+
+    assert "/:x:words" == parse_pattern("/:x:words?y:words").text
+
+
+def test_check_makes_paths_of_its_sample() -> None:
+    """A route with such a parameter can be found hidden, or not."""
+    register_words()
+    app = App()
+    app.GET("/:x:words", lambda req, res, ctx: None)
+    assert [] == app.check()
+
+    app.GET("/one-two", lambda req, res, ctx: None)
+    assert ["shadowed route"] == [finding.kind for finding in app.check()]
+
+
+@pytest.mark.parametrize(
+    ("options", "taken"),
+    [({}, ("one",)), ({"takes": tuple}, ("one",)), ({"takes": (list, tuple)}, ["one"]), ({"takes": ()}, "one")],
+)
+def test_it_takes_the_types_it_is_told(options: dict[str, object], taken: object) -> None:
+    """Those given, or the type of what the sample converts to; canonical text always."""
+    register_words(**options)
+
+    assert "one" == CONVERTERS["words"].to_text(taken)
+    with pytest.raises(ValueError, match=r"can't be written as words: text like one-two"):
+        CONVERTERS["words"].to_text({"one"})
+
+
+async def parse_later(text: str) -> str:
+    return text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "int"}, "there is a type 'int' already, which every application has; choose another name"),
+        ({"name": "a b"}, "got the name 'a b'; give an identifier, like 'slug' in '/posts/:slug:slug'"),
+        ({"name": "größe"}, "got the name 'größe'; give an identifier"),
+        ({"name": ""}, "got the name ''; give an identifier"),
+        ({"parse": 7}, "got 7 for 'words'; give a sync function of one argument"),
+        ({"format": parse_later}, "give a sync function of one argument"),
+        ({"sample": "One"}, "got the sample 'One', and format(parse(sample)) is not that text again"),
+        ({"sample": "-"}, "got the sample '-', and format(parse(sample)) is not that text again"),
+    ],
+)
+def test_what_can_t_work_is_refused(options: dict[str, object], message: str) -> None:
+    """With the place it was said at, and nothing is registered."""
+    before = dict(CONVERTERS)
+    with pytest.raises(RegistrationError) as caught:
+        register_words(**options)
+
+    assert __file__ in str(caught.value)
+    assert message in str(caught.value)
+    assert before == CONVERTERS
+
+
+def test_a_second_one_of_a_name_is_told_where_the_first_is() -> None:
+    """A type never changes its meaning."""
+    register_words()
+    with pytest.raises(RegistrationError, match=rf"'words' already, which was registered at {__file__}:\d+; choose"):
+        register_words()
 
 
 def test_a_long_text_is_cut_in_messages() -> None:

@@ -28,6 +28,7 @@ from heaven.errors import (
     WebSocketDisconnected,
     WebSocketStateError,
 )
+from heaven.routing.converters import register_converter
 from heaven.types import ASGIApp, Deliverable, Handler, Message, Outcome, Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -119,5 +120,6 @@ __all__ = [
     "WebSocket",
     "WebSocketDisconnected",
     "WebSocketStateError",
+    "register_converter",
     "threaded",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from heaven.declaring.registrations import SOCKET
+from heaven.routing.converters import CONVERTERS
 from heaven.running.lifespan import family
 from heaven.serving.foreign import Foreign
 from heaven.serving.wiring import Island
@@ -19,15 +20,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["shadowed route", "idle hook", "wildcard origin", "unbounded body", "ignored option"]
 
-_SAMPLES = {
-    "int": "7",
-    "float": "7.5",
-    "bool": "true",
-    "str": "heaven-sample",
-    "date": "2026-01-31",
-    "datetime": "2026-01-31T12:00:00Z",
-    "uuid": "6fa459ea-ee8a-4ca4-894e-db77e160355e",
-}
 _DEFAULTS = {"domain": None, "hosts": None, "trusted_proxies": (), "slashes": "ignore", "debug": False, "monitor": None}
 """What `App(...)` has where it is told nothing, of the options that count in the outermost application only."""
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH", "QUERY"))
@@ -101,11 +93,10 @@ def _taker(wiring: Wiring, entry: Entry) -> str | None:
 
 def _sample(entry: Entry) -> str:
     parts = [
-        segment.text if segment.converter is None else _SAMPLES[segment.converter.name]
-        for segment in entry.pattern.segments
+        segment.text if segment.converter is None else segment.converter.sample for segment in entry.pattern.segments
     ]
     if entry.pattern.rest is not None:
-        parts.append("heaven/sample")
+        parts.append(CONVERTERS["path"].sample)
     elif entry.pattern.trailing_slash:
         parts.append("")
     return "/" + "/".join(parts)

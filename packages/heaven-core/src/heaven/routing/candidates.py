@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 _MOST = 10
 _ALIKE = 0.6  # of 1: below that, two literals are no misspelling of each other
-_REST_RANK = 99  # after every converter
+_LITERAL = (-1, "")  # before every converter
+_REST = (99, "")  # after every converter
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,10 @@ def _compare_segment(segment: Segment, part: str) -> tuple[float, str]:
     return alike if alike >= _ALIKE else 0.0, f"literal {segment.text!r} is not {part!r}"
 
 
-def _specificity(pattern: Pattern) -> tuple[int, ...]:
+def _specificity(pattern: Pattern) -> tuple[tuple[int, str], ...]:
     """Patterns that match one path, sorted by this, stand in the order in which the table tries them."""
-    ranks = tuple(-1 if segment.converter is None else segment.converter.rank for segment in pattern.segments)
-    return ranks if pattern.rest is None else (*ranks, _REST_RANK)
+    ranks = tuple(_LITERAL if each.converter is None else each.converter.specificity for each in pattern.segments)
+    return ranks if pattern.rest is None else (*ranks, _REST)
 
 
 def _tell_the_beaten(candidates: Sequence[Candidate[T]]) -> list[Candidate[T]]:

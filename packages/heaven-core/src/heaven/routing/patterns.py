@@ -2,7 +2,7 @@
 
 /orders/new              literal segments, compared with the decoded path
 /orders/:id              a parameter: one segment, as text
-/orders/:id:uuid         a parameter of one of the eight types (see `heaven.routing.converters`)
+/orders/:id:uuid         a parameter of a type (see `heaven.routing.converters`)
 /files/*                 the rest of the path, slashes included, as the parameter "*"
 /files/:name:path        the same under a name
 /search?q&page:int       hints for the query string: they say the types, and are no part of the match

@@ -62,7 +62,7 @@ class _Node(Generic[T]):
             if kind is segment.converter:
                 return node
         new: _Node[T] = _Node(self.depth + 1, retry=False)
-        self.kinds = tuple(sorted((*self.kinds, (segment.converter, new)), key=lambda each: each[0].rank))
+        self.kinds = tuple(sorted((*self.kinds, (segment.converter, new)), key=lambda each: each[0].specificity))
         self.parameter = self.kinds[0][1]
         self.mark()
         return new
