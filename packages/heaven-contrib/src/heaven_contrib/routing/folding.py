@@ -1,0 +1,297 @@
+"""From levels to what the core runs: decided once for each route, when the application is wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from heaven.declaring.registrations import SOCKET
+from heaven_contrib.routing.binding.extraction import Binding, bind
+from heaven_contrib.routing.cleaning import Cleaning
+from heaven_contrib.routing.dependencies.resolution import Resolution
+from heaven_contrib.routing.documented import Documented
+from heaven_contrib.routing.exception_handlers import rescues
+from heaven_contrib.routing.headers import baked_headers
+from heaven_contrib.routing.leaves import Leaf
+from heaven_contrib.routing.operation import Around, connected, connected_between, resolved, simple, surrounded
+from heaven_contrib.routing.permissions import compile_permissions
+from heaven_contrib.routing.request_hooks import compile_after, compile_before
+from heaven_contrib.routing.responding import Responder
+from heaven_contrib.routing.stack import INTERCEPTORS, MIDDLEWARE, HeadersAdded, OnTheWay, Step, Way
+from heaven_contrib.routing.threads import called_async
+
+if TYPE_CHECKING:
+    from heaven.callables import AsyncFunction
+    from heaven.declaring.registrations import Rescue
+    from heaven.declaring.surrounds import Placed, Surrounded
+    from heaven.routing.converters import Converter
+    from heaven.serving.wiring import Runnable
+    from heaven.types import ASGIApp
+    from heaven_contrib.routing.cookies import Cookie
+    from heaven_contrib.routing.dependencies.inject import Inject
+    from heaven_contrib.routing.headers import ResponseHeader
+    from heaven_contrib.routing.levels import Level
+    from heaven_contrib.routing.responses import Response
+
+
+class Surrounding:
+    """A level as the core knows it: what stands around routes, and folds itself with all others into what is run."""
+
+    __slots__ = ("level", "rescues")
+
+    def __init__(self, level: Level) -> None:
+        self.level: Level = level
+        self.rescues: Mapping[int | type[BaseException], Rescue] = rescues(level.exception_handlers, level.place)
+
+    def fold(self, around: Surrounded) -> FoldedRoute:
+        """What all levels together make of a route."""
+        return fold(around)
+
+    def shelter(self, placed: tuple[Placed, ...], missing: ASGIApp) -> ASGIApp | None:
+        """The middleware of all levels around what answers where no route matched."""
+        middleware = _steps(placed, MIDDLEWARE)
+        return Way(middleware, (), missing).enter if middleware else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Merged:
+    """What all levels around a route come to."""
+
+    dependencies: Mapping[str, Inject]
+    response_class: type[Response] | None
+    response_headers: Mapping[str, ResponseHeader]
+    response_cookies: tuple[Cookie, ...]
+    tags: tuple[str, ...]
+    security: tuple[Mapping[str, tuple[str, ...]], ...]
+    deprecated: bool
+    include_in_schema: bool
+
+
+def merge(levels: Iterable[Level]) -> Merged:
+    """Merge levels by the rule of each feature.
+
+    Args:
+        levels: the outermost first.
+    """
+    dependencies: dict[str, Inject] = {}
+    headers: dict[str, ResponseHeader] = {}
+    cookies: dict[tuple[str, str | None, str | None], Cookie] = {}
+    tags: dict[str, None] = {}
+    security: list[Mapping[str, tuple[str, ...]]] = []
+    response_class: type[Response] | None = None
+    deprecated, shown = False, True
+    for level in levels:
+        dependencies.update(level.dependencies)
+        headers.update(level.response_headers)
+        cookies.update(((each.key, each.domain, each.path), each) for each in level.response_cookies)
+        tags.update(dict.fromkeys(level.tags))
+        security += [each for each in level.security if each not in security]
+        response_class = level.response_class or response_class
+        deprecated = deprecated or level.deprecated
+        shown = shown and level.include_in_schema
+    return Merged(
+        dependencies=dependencies,
+        response_class=response_class,
+        response_headers=headers,
+        response_cookies=tuple(cookies.values()),
+        tags=tuple(tags),
+        security=tuple(security),
+        deprecated=deprecated,
+        include_in_schema=shown,
+    )
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class FoldedRoute:
+    """A route, folded: what the core calls, and what stands around its endpoint."""
+
+    call: AsyncFunction
+    lines: tuple[str, ...]
+    middleware: tuple[Step, ...] = ()
+    interceptors: tuple[Step, ...] = ()
+    cleans: bool = False
+    documented: Documented | None = None
+    """What documentation says of it; None for routes that were not declared."""
+    added: tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]] = ((), ())  # type: ignore[assignment]
+    """Header fields and cookies for the responses of routes that were not declared."""
+
+    def around(self, endpoint: Runnable) -> Runnable:
+        """What serves in place of the endpoint; the endpoint itself where nothing has to be around it."""
+        if any(self.added):
+            endpoint = HeadersAdded(*self.added, endpoint)
+        if self.cleans:
+            endpoint = Cleaning(endpoint)
+        if self.middleware or self.interceptors:
+            endpoint = OnTheWay(self.middleware, self.interceptors, endpoint)
+        return endpoint
+
+
+def fold(around: Surrounded) -> FoldedRoute:
+    """What the levels around a route make of it.
+
+    Raises:
+        ImproperlyConfigured: the handler's signature can't be served at this place.
+    """
+    levels = [each.surround.level for each in around.placed if isinstance(each.surround, Surrounding)]
+    folded = _declared(around, levels) if isinstance(around.route.declared, Leaf) else _other(around, levels)
+    folded.middleware = _steps(around.placed, MIDDLEWARE)
+    folded.interceptors = _steps(around.placed, INTERCEPTORS)
+    return folded
+
+
+def _steps(placed: tuple[Placed, ...], kind: str) -> tuple[Step, ...]:
+    """The middleware, or the interceptors, of all levels; each made once for its place."""
+    steps: list[Step] = []
+    for each in placed:
+        if not isinstance(each.surround, Surrounding):
+            continue
+        level = each.surround.level
+        made: list[Step] | None = each.made.get(kind)
+        if made is None:
+            makers = level.middleware if kind == MIDDLEWARE else level.interceptors
+            made = [Step(maker.make, kind, len(steps) + index, each) for index, maker in enumerate(makers)]
+            each.made[kind] = made
+        steps += made
+    return tuple(steps)
+
+
+def _runs(levels: list[Level], view: Any) -> Around:
+    """What runs before and after the handler."""
+    return Around(
+        permissions=compile_permissions([each for level in levels for each in level.permissions], view),
+        before=compile_before([hook for level in levels for hook in level.before_request]),
+        after=compile_after([hook for level in reversed(levels) for hook in reversed(level.after_request)]),
+    )
+
+
+def _lines(levels: list[Level]) -> tuple[str, ...]:
+    return tuple(f"{level}  {level.place}" for level in levels)
+
+
+def _other(around: Surrounded, levels: list[Level]) -> FoldedRoute:
+    """A route of the core, or of another ASGI application, below levels."""
+    route, merged = around.route, merge(levels)
+    enclose = connected_between if route.method == SOCKET else surrounded
+    fields = baked_headers(merged.response_headers)
+    cookies = [(each.key.encode(), each.baked) for each in merged.response_cookies]
+    return FoldedRoute(call=enclose(route.call, _runs(levels, None)), lines=_lines(levels), added=(fields, cookies))
+
+
+def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
+    """A handler that was declared."""
+    leaf: Leaf = around.route.declared
+    merged = merge(levels)
+    view = _view(around, leaf)
+    function = leaf.handler.function if view is None else leaf.handler.function.__get__(view)
+    binder = _Binder(around, leaf, merged)
+    resolution: Resolution | None = None
+    if merged.dependencies:
+        cached = around.root.written.made.setdefault(CACHED, {})
+        resolution = Resolution(function, merged.dependencies, binder, cached=cached, place=leaf.place)
+    bindings = resolution.bindings if resolution is not None else (binder(function, ()),)
+    resolves = resolution is not None and bool(resolution.names)
+    cleans = resolution is not None and resolution.has_cleanup
+    called = called_async(function, leaf.handler.sync_to_thread)
+    read = bindings[0].read
+    runs = _runs(levels, view)
+    documented = _documented(around, leaf, merged, bindings, guarded=bool(runs.permissions))
+    if around.route.method == SOCKET:
+        resolve = resolution.resolve if resolution is not None and resolves else None
+        call = connected_between(connected(called, read, resolve, cleans=cleans), runs)
+    else:
+        respond = _responder(leaf, merged)
+        if resolution is not None and resolves:
+            call = resolved(called, resolution.resolve, respond, cleans=cleans)
+        else:
+            call = simple(called, read if bindings[0].parameters else None, respond)
+        call = surrounded(call, runs)
+    return FoldedRoute(call=call, lines=_lines(levels), cleans=cleans, documented=documented)
+
+
+CACHED = "cached dependencies"
+"""Where the application keeps the values of dependencies with `use_cache`."""
+
+
+class _Binder:
+    """Gives each callable of a route its binding."""
+
+    def __init__(self, around: Surrounded, leaf: Leaf, merged: Merged) -> None:
+        self._path = path_parameters(around)
+        self._leaf = leaf
+        self._socket = around.route.method == SOCKET
+
+    def __call__(self, function: Callable[..., Any], names: Iterable[str]) -> Binding:
+        return bind(
+            function,
+            path=self._path,
+            dependencies=frozenset(names),
+            socket=self._socket,
+            methods=self._leaf.handler.methods,
+            place=self._leaf.place,
+        )
+
+
+def path_parameters(around: Surrounded) -> Mapping[str, Converter]:
+    """The path parameters of a route with the prefixes before it, by name."""
+    from heaven.routing.converters import CONVERTERS
+
+    pattern = around.pattern
+    found = {
+        each.name: each.converter
+        for each in pattern.segments
+        if each.name is not None and each.converter is not None
+    }
+    return found if pattern.rest is None else {**found, pattern.rest: CONVERTERS["path"]}
+
+
+def _view(around: Surrounded, leaf: Leaf) -> Any:
+    """The instance of the handler's APIView, one for each mount."""
+    if leaf.view is None:
+        return None
+    for each in around.placed:
+        if isinstance(each.surround, Surrounding) and each.surround.level.kind == "view":
+            return each.made.setdefault("view", None) or _made(each.made, leaf.view)
+    return leaf.view()
+
+
+def _made(made: dict[Any, Any], view: type[Any]) -> Any:
+    instance = made["view"] = view()
+    return instance
+
+
+def _responder(leaf: Leaf, merged: Merged) -> Responder:
+    handler = leaf.handler
+    return Responder(
+        status_code=handler.status_code,
+        media_type=handler.media_type,
+        response_class=merged.response_class,
+        headers=merged.response_headers,
+        cookies=merged.response_cookies,
+        background=handler.background,
+    )
+
+
+def _documented(
+    around: Surrounded, leaf: Leaf, merged: Merged, bindings: tuple[Binding, ...], *, guarded: bool
+) -> Documented:
+    handler = leaf.handler
+    return Documented(
+        name=leaf.name,
+        operation_id=leaf.operation_id,
+        summary=handler.summary,
+        description=handler.description,
+        tags=merged.tags,
+        deprecated=merged.deprecated,
+        security=merged.security,
+        include_in_schema=merged.include_in_schema,
+        parameters=tuple(dict.fromkeys(each for binding in bindings for each in binding.parameters)),
+        returns=handler.returns,
+        status_code=handler.status_code,
+        media_type=handler.media_type,
+        responses=handler.responses,
+        response_headers=merged.response_headers,
+        response_cookies=merged.response_cookies,
+        guarded=guarded,
+        handler=handler.function,
+    )

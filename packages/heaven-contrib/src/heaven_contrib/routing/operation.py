@@ -1,0 +1,177 @@
+"""What the core calls for a route with levels around it: permissions, hooks, arguments, handler, answer, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from heaven.messages.response import Response
+from heaven_contrib.routing.cleaning import EXITS
+from heaven_contrib.routing.responding import apply
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from heaven.callables import AsyncFunction
+    from heaven.messages.context import Context
+    from heaven.messages.request import Request
+    from heaven.messages.websocket import WebSocket
+
+Allow: TypeAlias = "Callable[[Request], Awaitable[None]]"
+Before: TypeAlias = "Callable[[Request], Awaitable[Any]]"
+After: TypeAlias = "Callable[[Request, Response], Awaitable[None]]"
+Read: TypeAlias = "Callable[[Request, Context, WebSocket | None], dict[str, Any]]"
+Resolve: TypeAlias = "Callable[[Request, Context, WebSocket | None, AsyncExitStack | None], Awaitable[dict[str, Any]]]"
+Respond: TypeAlias = Callable[[Any, Response], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Around:
+    """What runs before and after a handler: of all levels, the outermost first (`after`: the innermost)."""
+
+    permissions: Sequence[Allow] = ()
+    before: Sequence[Before] = ()
+    after: Sequence[After] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.permissions or self.before or self.after)
+
+
+def simple(function: AsyncFunction, read: Read | None, respond: Respond) -> AsyncFunction:
+    """The call of a handler that nothing is around, and that has no dependencies.
+
+    Args:
+        function: the handler, in its awaitable form.
+        read: gives its arguments; None where it has none.
+        respond: what becomes of its value.
+    """
+    if read is None:
+
+        async def call_plainly(_req: Request, res: Response, _ctx: Context) -> None:
+            respond(await function(), res)
+
+        return call_plainly
+
+    async def call(req: Request, res: Response, ctx: Context) -> None:
+        respond(await function(**read(req, ctx, None)), res)
+
+    return call
+
+
+def resolved(function: AsyncFunction, resolve: Resolve, respond: Respond, *, cleans: bool) -> AsyncFunction:
+    """The call of a handler that has dependencies.
+
+    Args:
+        function: the handler, in its awaitable form.
+        resolve: gives its arguments.
+        respond: what becomes of its value.
+        cleans: some of the dependencies are generators; what the handler raises is thrown in where they wait.
+    """
+    if not cleans:
+
+        async def call(req: Request, res: Response, ctx: Context) -> None:
+            respond(await function(**await resolve(req, ctx, None, None)), res)
+
+        return call
+
+    async def call_and_clean(req: Request, res: Response, ctx: Context) -> None:
+        exits: AsyncExitStack = req.scope[EXITS]
+        try:
+            respond(await function(**await resolve(req, ctx, None, exits)), res)
+        except BaseException as error:
+            await exits.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+    return call_and_clean
+
+
+def surrounded(call: AsyncFunction, around: Around) -> AsyncFunction:
+    """A call with what levels declare before and after it; itself where there is nothing.
+
+    Args:
+        call: what the core would call: of a declared handler, or of any other route.
+        around: what is before and after it.
+    """
+    if not around:
+        return call
+    permissions, before, after = tuple(around.permissions), tuple(around.before), tuple(around.after)
+    if not before and not after:
+
+        async def call_if_allowed(req: Request, res: Response, ctx: Context) -> Any:
+            for allow in permissions:
+                await allow(req)
+            return await call(req, res, ctx)
+
+        return call_if_allowed
+
+    async def call_between(req: Request, res: Response, ctx: Context) -> None:
+        for allow in permissions:
+            await allow(req)
+        for hook in before:
+            answer = await hook(req)
+            if answer is not None:
+                apply(answer, res)
+                break
+        else:
+            answer = await call(req, res, ctx)
+            if answer is not None and answer is not res:
+                res.body = answer
+        for after_hook in after:
+            await after_hook(req, res)
+
+    return call_between
+
+
+def connected(function: AsyncFunction, read: Read, resolve: Resolve | None, *, cleans: bool) -> AsyncFunction:
+    """The call of a WebSocket handler.
+
+    Args:
+        function: the handler, in its awaitable form.
+        read: gives its arguments.
+        resolve: gives them where it has dependencies.
+        cleans: some of the dependencies are generators.
+    """
+    if resolve is None:
+
+        async def call(req: Request, ws: WebSocket, ctx: Context) -> None:
+            await function(**read(req, ctx, ws))
+
+        return call
+
+    async def call_resolved(req: Request, ws: WebSocket, ctx: Context) -> None:
+        exits: AsyncExitStack | None = req.scope[EXITS] if cleans else None
+        try:
+            await function(**await resolve(req, ctx, ws, exits))
+        except BaseException as error:
+            if exits is not None:
+                await exits.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+    return call_resolved
+
+
+def connected_between(call: AsyncFunction, around: Around) -> AsyncFunction:
+    """A WebSocket's call with what levels declare before it; there is no response that anything could run after.
+
+    Args:
+        call: the call of its handler.
+        around: what is before it. A value that a `before_request` gives back refuses the handshake with it.
+    """
+    permissions, before = tuple(around.permissions), tuple(around.before)
+    if not permissions and not before:
+        return call
+
+    async def call_if_allowed(req: Request, ws: WebSocket, ctx: Context) -> None:
+        for allow in permissions:
+            await allow(req)
+        for hook in before:
+            answer = await hook(req)
+            if answer is not None:
+                res = Response()
+                apply(answer, res)
+                await ws.deny(res.status, res.body, headers=res.headers.raw)
+                return
+        await call(req, ws, ctx)
+
+    return call_if_allowed

@@ -1,0 +1,377 @@
+"""The applications of this style: a Router is a `heaven.App` that takes declarations as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
+
+from heaven.app import App
+from heaven.callables import name_of
+from heaven.declaring.event_words import SHUTDOWN, STARTUP
+from heaven.declaring.registrations import SOCKET, Route, checked_pattern
+from heaven.declaring.surrounds import undeclared
+from heaven.errors import NoSuchURL
+from heaven_contrib.routing import handlers
+from heaven_contrib.routing.errors import ImproperlyConfigured, NoMatchFound
+from heaven_contrib.routing.folding import CACHED, Surrounding
+from heaven_contrib.routing.gateways import Gateway, WebhookGateway, WebSocketGateway
+from heaven_contrib.routing.hosts import Host
+from heaven_contrib.routing.includes import Include, checked_routes
+from heaven_contrib.routing.levels import LevelParameters, Security, level
+from heaven_contrib.routing.paths import to_pattern
+from heaven_contrib.routing.places import declared_at, shown
+from heaven_contrib.routing.shapes import listed, takes
+
+if TYPE_CHECKING:
+    from heaven.types import ASGIApp
+    from heaven_contrib.routing.cookies import Cookie
+    from heaven_contrib.routing.headers import ResponseHeader
+    from heaven_contrib.routing.leaves import Leaf
+    from heaven_contrib.routing.levels import Level
+    from heaven_contrib.routing.responses import Response
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class AppOptions(TypedDict, total=False):
+    """What a Router takes of `heaven.App` besides its own parameters."""
+
+    config: Any
+    """The settings, read with `router.CONFIG(name)`."""
+    domain: str | None
+    """The domain whose subdomains count."""
+    hosts: Sequence[str] | None
+    """The hosts that are served."""
+    trusted_proxies: Sequence[str]
+    """Addresses and networks whose Forwarded headers count."""
+    debug: bool
+    """Show tracebacks to the client."""
+    max_body_size: int | None
+    """Bytes a request's body may have."""
+    timeout: float | None
+    """Seconds for the body to arrive, and again for the handler."""
+    monitor: float | None
+    """Report what holds the event loop for longer than this many seconds."""
+    origins: Sequence[str] | None
+    """The Origins whose pages may open WebSockets."""
+
+
+class Router(App):
+    """An application made of declarations; it is a `heaven.App`, so verbs, hooks, store and plugins work on it too.
+
+    Args:
+        path: stands before its routes in every form of mounting; begins with `/` and does not end with one.
+        app: an ASGI application to serve below the path.
+        parent: a Router to be added to.
+        on_startup: functions called at the start, with the application or without arguments.
+        on_shutdown: functions called at the end.
+        redirect_slashes: redirect a path with a slash too many; off unless it is said here or at an Application.
+        default: an ASGI application for what nothing matched.
+        routes: Gateway, WebSocketGateway, WebhookGateway, Include, Host, Router, a decorated handler or an APIView.
+        name: goes before the names of its routes where it is mounted.
+        dependencies: see `LevelParameters`, as all that follow but the lifespan.
+        interceptors: the outermost first.
+        permissions: all must allow.
+        exception_handlers: by status code or exception class.
+        middleware: the outermost first.
+        response_class: what a returned value is made into.
+        response_cookies: cookies of every response.
+        response_headers: header fields of every response.
+        lifespan: an async context manager function that gets this application; in place of on_startup and on_shutdown.
+        tags: for the documentation.
+        deprecated: for the documentation.
+        security: for the documentation.
+        include_in_schema: for the documentation.
+        before_request: called with the request, once the permissions allowed it.
+        after_request: called with the request and its response.
+        **options: what `heaven.App` takes besides, see `AppOptions`.
+
+    Raises:
+        ImproperlyConfigured: a parameter can't work; the message names it and where it was said.
+
+    Example:
+        >>> from heaven_contrib.routing import Gateway, Include, Router, get
+        >>> @get("/{name}")
+        ... async def greet(name: str) -> dict[str, str]:
+        ...     return {"hello": name}
+        >>> router = Router(routes=[Include("/api", routes=[Gateway("/greetings", handler=greet)])])
+        >>> router.path_for("greet", name="Ada")
+        '/api/greetings/Ada'
+    """
+
+    _kind: Literal["router", "application"] = "router"
+    _shares_store = True
+
+    def __init__(
+        self,
+        path: str | None = None,
+        app: ASGIApp | None = None,
+        parent: Router | None = None,
+        on_startup: Sequence[Callable[..., Any]] | None = None,
+        on_shutdown: Sequence[Callable[..., Any]] | None = None,
+        redirect_slashes: bool | None = None,
+        default: ASGIApp | None = None,
+        routes: Sequence[Any] | None = None,
+        name: str | None = None,
+        dependencies: Mapping[str, Any] | None = None,
+        interceptors: Sequence[Any] | None = None,
+        permissions: Sequence[Any] | None = None,
+        exception_handlers: Mapping[int | type[Exception], Callable[..., Any]] | None = None,
+        middleware: Sequence[Any] | None = None,
+        response_class: type[Response] | None = None,
+        response_cookies: Sequence[Cookie] | None = None,
+        response_headers: Mapping[str, ResponseHeader] | None = None,
+        lifespan: Callable[[App], AbstractAsyncContextManager[Any]] | None = None,
+        tags: Sequence[str] | None = None,
+        deprecated: bool | None = None,
+        security: Sequence[Security] | None = None,
+        *,
+        include_in_schema: bool | None = None,
+        before_request: Sequence[Callable[..., Any]] | None = None,
+        after_request: Sequence[Callable[..., Any]] | None = None,
+        **options: Unpack[AppOptions],
+    ) -> None:
+        place = declared_at()
+        label = f"{type(self).__name__} {path}" if path else type(self).__name__
+        where = f"{label} at {place}"
+        if lifespan is not None and (on_startup or on_shutdown):
+            raise ImproperlyConfigured(f"{where} got lifespan and on_startup or on_shutdown; say it all in the lifespan")
+        redirects = redirect_slashes if redirect_slashes is not None else self._kind == "application"
+        super().__init__(lifespan=lifespan, slashes="redirect" if redirects else "strict", **options)
+        self.path = _checked_path(path, where)
+        self.name: str | None = name
+        self.webhooks: list[WebhookGateway] = []
+        """The calls that go out, for the documentation."""
+        self.level: Level = level(
+            self._kind,
+            label,
+            place,
+            dependencies=dependencies,
+            interceptors=interceptors,
+            permissions=permissions,
+            exception_handlers=exception_handlers,
+            middleware=middleware,
+            response_class=response_class,
+            response_cookies=response_cookies,
+            response_headers=response_headers,
+            tags=tags,
+            deprecated=deprecated,
+            security=security,
+            include_in_schema=include_in_schema,
+            before_request=before_request,
+            after_request=after_request,
+            redirect_slashes=redirect_slashes,
+        )
+        self.written.surrounds.append(Surrounding(self.level))
+        self._listen(STARTUP, on_startup, where)
+        self._listen(SHUTDOWN, on_shutdown, where)
+        self.ON(SHUTDOWN, _forget_cached)
+        if default is not None:
+            self.fallback(default)
+        for route in checked_routes(routes or (), where):
+            self._add(route, _Branch())
+        if app is not None:
+            self.mount(app)
+        if parent is not None:
+            parent.add_router(self)
+
+    # What is declared later
+
+    def add_route(
+        self, path: str, handler: Any, *, name: str | None = None, **levels: Unpack[LevelParameters]
+    ) -> None:
+        """Serve a decorated handler, or an APIView, below a path.
+
+        Args:
+            path: stands before the handler's own.
+            handler: what `@get` and its siblings made of a function, or a class of APIView.
+            name: for `path_for`.
+            **levels: what `Gateway` takes.
+
+        Raises:
+            ImproperlyConfigured: it is something else, or a parameter can't work.
+        """
+        self._add(Gateway(path, handler=handler, name=name, **levels), _Branch())
+
+    def add_websocket_route(
+        self, path: str, handler: Any, *, name: str | None = None, **levels: Unpack[LevelParameters]
+    ) -> None:
+        """Serve a handler that `@websocket` decorated below a path; arguments and errors are those of `add_route`."""
+        self._add(WebSocketGateway(path, handler=handler, name=name, **levels), _Branch())
+
+    def add_apiview(self, value: Any) -> None:
+        """Serve the handlers of an APIView: a Gateway around one, or the class itself."""
+        self._add_all([value], "add_apiview")
+
+    def add_include(self, include: Include) -> None:
+        """Serve what an Include holds."""
+        self._add_all([include], "add_include")
+
+    def add_router(self, router: App) -> None:
+        """Serve the routes of another Router below its path."""
+        self._add_all([router], "add_router")
+
+    def add_child(
+        self, path: str, app: ASGIApp, *, name: str | None = None, **levels: Unpack[LevelParameters]
+    ) -> None:
+        """Serve another application below a path: `Include(path, app=app)`."""
+        self._add(Include(path, app=app, name=name, **levels), _Branch())
+
+    def on_event(self, event: Literal["startup", "shutdown"]) -> Callable[[F], F]:
+        """Call a function when the application starts or stops; a decorator.
+
+        Raises:
+            ImproperlyConfigured: there is no such event.
+        """
+        if event not in (STARTUP, SHUTDOWN):
+            raise ImproperlyConfigured(f"on_event at {declared_at()} got {event!r}; give 'startup' or 'shutdown'")
+
+        def decorate(function: F) -> F:
+            self._listen(event, [function], f"on_event at {declared_at()}")
+            return function
+
+        return decorate
+
+    def path_for(self, name: str, /, **params: Any) -> str:
+        """The path of a named route, with the prefixes this application is mounted under.
+
+        Args:
+            name: names from the outside in, joined by colons: `"api:v1:create_user"`.
+            **params: its path parameters.
+
+        Raises:
+            NoMatchFound: there is no such route, or the parameters don't fit it; the message says which.
+        """
+        try:
+            return self.url_for(name, **params)
+        except NoSuchURL as error:
+            raise NoMatchFound(str(error)) from None
+
+    # Folding the tree down to routes of the core
+
+    def _add_all(self, routes: Sequence[Any], said: str) -> None:
+        for route in checked_routes(routes, f"{said} at {declared_at()}"):
+            self._add(route, _Branch())
+
+    def _add(self, route: Any, branch: _Branch) -> None:
+        if isinstance(route, WebhookGateway):
+            self.webhooks.append(route)
+        elif isinstance(route, Include):
+            self._include(route, branch.into(route.path, route.name, route.level))
+        elif isinstance(route, Host):
+            self._mount(route.application(), branch.into("", route.name, None), host=route.host)
+        elif isinstance(route, App):
+            self._mount(route, branch.into("", getattr(route, "name", None), None))
+        else:
+            gateway: Gateway | WebSocketGateway = route
+            memory: dict[Level, Surrounding] = {}
+            for leaf in gateway.leaves():
+                self._declare(leaf, branch, memory)
+
+    def _include(self, include: Include, branch: _Branch) -> None:
+        if include.app is not None:
+            self._mount(include.app, branch)
+            return
+        for route in include.routes:
+            self._add(route, branch)
+
+    def _mount(self, app: ASGIApp, branch: _Branch, **host: Any) -> None:
+        isolated = not (isinstance(app, Router) and app._shares_store)
+        self.mount(
+            app, branch.path, isolated=isolated, name=branch.name, surrounds=branch.surrounds, **host
+        )
+
+    def _declare(self, leaf: Leaf, branch: _Branch, memory: dict[Level, Surrounding]) -> None:
+        surrounds = [*branch.surrounds]
+        for each in leaf.levels:
+            surrounds.append(memory.setdefault(each, Surrounding(each)))  # noqa: PERF401
+        options = replace(
+            self.defaults,
+            name=":".join((*branch.names, leaf.name)),
+            implied_name=not leaf.explicit_name,
+        )
+        role = f"{name_of(leaf.handler.function)}"
+        for method in leaf.handler.methods:
+            self.register(
+                Route(
+                    method=method if method != SOCKET else SOCKET,
+                    pattern=checked_pattern(branch.path + leaf.path or "/", role, leaf.place),
+                    function=leaf.handler.function,
+                    call=undeclared,
+                    subdomain=self.default_subdomain,
+                    options=options,
+                    place=leaf.place,
+                    surrounds=tuple(surrounds),
+                    declared=leaf,
+                )
+            )
+
+    def _listen(self, event: str, functions: Any, where: str) -> None:
+        for function in listed(functions or (), f"on_{event}", where, "[database.connect]"):
+            if not callable(function):
+                raise ImproperlyConfigured(f"{where} got on_{event}=[{shown(function)}]; give functions")
+            self.ON(event, function if takes(function, self) else _without_app(function))
+
+
+class Application(Router):
+    """A Router that redirects slashes and keeps what it declares to itself: its store, its 404s and its errors."""
+
+    _kind = "application"
+    _shares_store = False
+
+
+ChildRouter = Application
+"""What an Application is called where it is mounted on another one."""
+
+
+class _Branch:
+    """The way to a route inside of one Router: path, names and levels."""
+
+    __slots__ = ("names", "path", "surrounds")
+
+    def __init__(
+        self, path: str = "", names: tuple[str, ...] = (), surrounds: tuple[Surrounding, ...] = ()
+    ) -> None:
+        self.path = path
+        self.names = names
+        self.surrounds = surrounds
+
+    @property
+    def name(self) -> str | None:
+        return ":".join(self.names) or None
+
+    def into(self, path: str, name: str | None, inner: Level | None) -> _Branch:
+        """The way, one level further."""
+        return _Branch(
+            self.path + path,
+            self.names if name is None else (*self.names, name),
+            self.surrounds if inner is None else (*self.surrounds, Surrounding(inner)),
+        )
+
+
+def _checked_path(path: str | None, where: str) -> str:
+    if path is None or path == "/":
+        return ""
+    if not isinstance(path, str) or not path.startswith("/") or path.endswith("/"):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ImproperlyConfigured(f"{where} got path={path!r}; begin it with / and end it without, as in '/api'")
+    return to_pattern(path, where)
+
+
+def _without_app(function: Callable[..., Any]) -> Callable[[App], Any]:
+    def call(_app: App) -> Any:
+        return function()
+
+    call.__wrapped__ = function  # type: ignore[attr-defined]
+    call.__qualname__, call.__module__ = name_of(function).rpartition(".")[::2][::-1]
+    return call
+
+
+def _forget_cached(app: App) -> None:
+    """Let go of what dependencies with `use_cache` gave: it belongs to the life that ends."""
+    root = app._ancestors()[-1]
+    root.written.made.get(CACHED, {}).clear()
+
+
+__all__ = ["AppOptions", "Application", "ChildRouter", "Router"]

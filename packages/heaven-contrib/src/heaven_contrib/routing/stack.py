@@ -1,0 +1,157 @@
+"""Middleware and interceptors around a route: each is made once for its place, and the scope leads to the next one.
+
+A piece of middleware is given, when it is made, the application inside of it. It stands around many routes, so what it
+is given is a signpost: the route that a request is for left in the scope what comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from heaven.serving.missing import Missing
+
+if TYPE_CHECKING:
+    from heaven.declaring.surrounds import Placed
+    from heaven.serving.wiring import Runnable
+    from heaven.types import ASGIApp, Message, Receive, Scope, Send
+
+MIDDLEWARE: Final = "heaven.middleware"
+INTERCEPTORS: Final = "heaven.interceptors"
+PARAMS: Final = "path_params"
+"""Where middleware and interceptors find the path parameters; they may change them."""
+
+
+class Step:
+    """Lives with the application, one for each place: a piece of middleware, and who answers what it raises.
+
+    Args:
+        make: gives the middleware around an application.
+        kind: MIDDLEWARE or INTERCEPTORS; the scope has the way of each kind under its name.
+        index: how many of its kind are outside of it.
+        placed: its level, whose error handlers answer, and those outside of it.
+    """
+
+    __slots__ = ("_guard", "_inner", "_kind", "_next")
+
+    def __init__(self, make: Callable[[ASGIApp], ASGIApp], kind: str, index: int, placed: Placed) -> None:
+        self._kind = kind
+        self._next = index + 1
+        self._guard = Missing(placed.site, placed.recovery)
+        self._inner = make(self._go_on)
+
+    async def _go_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope[self._kind][self._next](scope, receive, send)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run it; what it raises is answered, unless an answer has begun."""
+        seen = _Seen(receive, send)
+        try:
+            await self._inner(scope, seen.receive, seen.send)
+        except Exception as error:
+            if seen.started:
+                raise
+            await self._guard.refuse(error, scope, seen.receive_again, send)
+
+
+class _Seen:
+    """What went through the hands of a piece of middleware."""
+
+    __slots__ = ("_receive", "_send", "connected", "started")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.started = False
+        self.connected: Message | None = None
+
+    async def send(self, message: Message) -> None:
+        self.started = True
+        await self._send(message)
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "websocket.connect":
+            self.connected = message
+        return message
+
+    async def receive_again(self) -> Message:
+        """What a WebSocket begins with comes once, and whoever refuses it waits for that as well."""
+        if self.connected is None:
+            return await self._receive()
+        connected, self.connected = self.connected, None
+        return connected
+
+
+class Way:
+    """Lives with the wiring: middleware, then interceptors, then what is inside of them.
+
+    Args:
+        middleware: the outermost first.
+        interceptors: the outermost first.
+        inside: what the innermost leads to.
+    """
+
+    __slots__ = ("_interceptors", "_middleware")
+
+    def __init__(self, middleware: Sequence[ASGIApp], interceptors: Sequence[ASGIApp], inside: ASGIApp) -> None:
+        self._interceptors: tuple[ASGIApp, ...] = (*interceptors, inside)
+        self._middleware: tuple[ASGIApp, ...] = (*middleware, self._interceptors[0])
+
+    async def enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go the whole way."""
+        scope = {**scope, MIDDLEWARE: self._middleware, INTERCEPTORS: self._interceptors}
+        await self._middleware[0](scope, receive, send)
+
+
+class OnTheWay:
+    """Lives with the wiring, in place of an endpoint that has middleware or interceptors around it."""
+
+    __slots__ = ("_endpoint", "_way")
+
+    def __init__(self, middleware: Sequence[ASGIApp], interceptors: Sequence[ASGIApp], endpoint: Runnable) -> None:
+        self._endpoint = endpoint
+        self._way = Way(middleware, interceptors, self._arrive)
+
+    async def run(self, scope: Scope, receive: Receive, send: Send, params: dict[str, Any]) -> None:
+        """Serve one request."""
+        await self._way.enter({**scope, PARAMS: params}, receive, send)
+
+    async def _arrive(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._endpoint.run(scope, receive, send, scope[PARAMS])
+
+
+class HeadersAdded:
+    """Lives with the wiring, around an endpoint that is no declared handler: adds header fields it does not set.
+
+    Args:
+        fields: name in lower case and value of each.
+        cookies: name and Set-Cookie value of each.
+        endpoint: what serves.
+    """
+
+    __slots__ = ("_cookies", "_endpoint", "_fields")
+
+    def __init__(
+        self, fields: Sequence[tuple[bytes, bytes]], cookies: Sequence[tuple[bytes, bytes]], endpoint: Runnable
+    ) -> None:
+        self._fields = tuple(fields)
+        self._cookies = tuple(cookies)
+        self._endpoint = endpoint
+
+    async def run(self, scope: Scope, receive: Receive, send: Send, params: dict[str, Any]) -> None:
+        """Serve one request."""
+
+        async def completed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": self._complete(message.get("headers", ()))}
+            await send(message)
+
+        await self._endpoint.run(scope, receive, completed, params)
+
+    def _complete(self, headers: Any) -> list[tuple[bytes, bytes]]:
+        own = list(headers)
+        names = {name.lower() for name, _ in own}
+        baked = {value.partition(b"=")[0].strip() for name, value in own if name.lower() == b"set-cookie"}
+        own += [field for field in self._fields if field[0] not in names]
+        return own + [(b"set-cookie", value) for name, value in self._cookies if name not in baked]
