@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,8 @@ class Cookie:
         samesite: whether other sites' pages send it: "lax", "strict", "none", or None to leave it to the browser.
         description: what it is for.
 
+    `baked` is the value of the Set-Cookie header.
+
     Raises:
         ImproperlyConfigured: something in it would begin another attribute, or browsers would drop the cookie.
 
@@ -55,6 +57,7 @@ urllib.parse.quote
     httponly: bool = True
     samesite: SameSite | None = "lax"
     description: str | None = None
+    baked: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.expires, datetime | None):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -63,24 +66,20 @@ urllib.parse.quote
                 "give a datetime with a time zone, or max_age in seconds"
             )
         try:
-            _ = self.baked
+            baked = bake_cookie(
+                self.key,
+                self.value,
+                max_age=self.max_age,
+                expires=self.expires,
+                path=self.path,
+                domain=self.domain,
+                secure=self.secure,
+                httponly=self.httponly,
+                samesite=self.samesite,
+            )
         except HeaderError as error:
             raise ImproperlyConfigured(f"Cookie at {declared_at()}: {error}") from None
-
-    @property
-    def baked(self) -> bytes:
-        """The value of the Set-Cookie header."""
-        return bake_cookie(
-            self.key,
-            self.value,
-            max_age=self.max_age,
-            expires=self.expires,
-            path=self.path,
-            domain=self.domain,
-            secure=self.secure,
-            httponly=self.httponly,
-            samesite=self.samesite,
-        )
+        object.__setattr__(self, "baked", baked)  # the way to set what is frozen
 
 
 def checked_cookies(value: Any, place: str) -> tuple[Cookie, ...]:

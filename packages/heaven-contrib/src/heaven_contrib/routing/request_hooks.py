@@ -31,10 +31,10 @@ def checked_request_hooks(
         ImproperlyConfigured: it is no list, or one of them can't be called so.
 
     Example:
-        >>> checked_request_hooks([lambda: None], "before_request", "Router at shop.py:3")
+        >>> checked_request_hooks([42], "before_request", "Router at shop.py:3")
         Traceback (most recent call last):
-        heaven_contrib.routing.errors.ImproperlyConfigured: Router at shop.py:3 got the before_request hook \
-__main__.<lambda> (<doctest ...>:1); it is called with (request), so give a function that takes that
+        heaven_contrib.routing.errors.ImproperlyConfigured: Router at shop.py:3 got the before_request hook 42; it is \
+called with (request), so give a function that takes that
     """
     arguments = _ARGUMENTS[name]
     hooks = listed(value, name, place, "[function]")
