@@ -1,0 +1,95 @@
+"""Sync code beside the event loop: functions and iterators that run in a thread, so that nobody waits for them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from asyncio import to_thread
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from threading import Lock
+from typing import Any, ParamSpec, TypeVar
+
+from heaven import threaded
+from heaven.callables import is_async
+
+__all__ = ["called_async", "in_thread", "iterated_in_thread"]
+
+P = ParamSpec("P")
+Item = TypeVar("Item")
+
+_END: Any = object()
+
+
+def called_async(function: Callable[P, Any], sync_to_thread: bool | None) -> Callable[P, Coroutine[Any, Any, Any]]:
+    """The function itself if it is async, else one of the same shape that can be awaited.
+
+    Args:
+        function: async or sync; a sync one may hand back what is to be awaited, as a lambda does.
+        sync_to_thread: False runs a sync function where it is called, True or None in a thread.
+
+    Example:
+        >>> import asyncio
+        >>> asyncio.run(called_async(lambda: asyncio.sleep(0, "slept"), sync_to_thread=False)())
+        'slept'
+    """
+    return in_thread(function) if is_async(function) or sync_to_thread is not False else _inline(function)
+
+
+def in_thread(function: Callable[P, Any]) -> Callable[P, Coroutine[Any, Any, Any]]:
+    """The function itself if it is async, else one of the same shape that runs it in a thread.
+
+    Args:
+        function: async or sync; context variables are there in the thread as well.
+
+    Example:
+        >>> import asyncio
+        >>> def total(*prices: int) -> int:
+        ...     return sum(prices)
+        >>> asyncio.run(in_thread(total)(3, 4))
+        7
+    """
+    return function if is_async(function) else threaded(function)
+
+
+def _inline(function: Callable[P, Any]) -> Callable[P, Coroutine[Any, Any, Any]]:
+    @functools.wraps(function, updated=())
+    async def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+        result = function(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return call
+
+
+async def iterated_in_thread(iterable: Iterable[Item]) -> AsyncIterator[Item]:
+    """Give what a sync iterator gives, each piece fetched in a thread.
+
+    A generator is closed whatever happens; where its reader leaves while a piece is on the way, it is closed as soon
+    as that piece is there.
+
+    Args:
+        iterable: a generator, an open file, a cursor.
+
+    Example:
+        >>> import asyncio
+        >>> async def lines():
+        ...     return [line async for line in iterated_in_thread(["one", "two"])]
+        >>> asyncio.run(lines())
+        ['one', 'two']
+    """
+    iterator = iter(iterable)
+    running = Lock()  # a generator can't be closed while it runs, which it does when its reader was cancelled
+
+    def step() -> Item:
+        with running:
+            return next(iterator, _END)
+
+    def close() -> None:
+        with running:
+            iterator.close()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+    try:
+        while (item := await to_thread(step)) is not _END:
+            yield item
+    finally:
+        if hasattr(iterator, "close"):
+            await to_thread(close)
