@@ -9,7 +9,19 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import comparison, footprint, growth, inprocess, redis, served, sql, techempower, testing, transfer
+from benchmarks import (
+    comparison,
+    declarative,
+    footprint,
+    growth,
+    inprocess,
+    redis,
+    served,
+    sql,
+    techempower,
+    testing,
+    transfer,
+)
 from benchmarks.console import progress, trouble
 from benchmarks.environment import FOLDER, Environment, cores, machine
 from benchmarks.plan import PARTS, Plan, Results
@@ -18,6 +30,7 @@ from benchmarks.scenarios import BY_NAME, PEERS, SCENARIOS
 
 RUNNERS = {
     "inprocess": inprocess.run,
+    "declarative": declarative.run,
     "served": served.run,
     "growth": growth.run,
     "footprint": footprint.run,
@@ -27,7 +40,7 @@ RUNNERS = {
     "redis": redis.run,
     "techempower": techempower.run,
 }
-OURS_ALONE = ("growth", "testing", "sql", "redis", "techempower")
+OURS_ALONE = ("declarative", "growth", "testing", "sql", "redis", "techempower")
 """Parts that are about Heaven, and not about what else is among the peers."""
 
 

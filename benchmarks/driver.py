@@ -89,10 +89,11 @@ class Conversation:
 
 def template(scenario: Scenario, state: dict[str, Any]) -> dict[str, Any]:
     """The scope that uvicorn would build for a scenario."""
-    more: list[tuple[bytes, bytes]] = []
+    more = list(scenario.headers)
     if scenario.body:
-        more = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(scenario.body))]
+        more += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(scenario.body))]
     scope = http_scope(scenario.method, scenario.path, state, *more)
+    scope["query_string"] = scenario.query
     if scenario.messages:
         scope["headers"] += [(b"upgrade", b"websocket"), (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ==")]
         scope["headers"] += [(b"sec-websocket-version", b"13")]
@@ -135,12 +136,13 @@ async def check(app: Any, scenario: Scenario, state: dict[str, Any]) -> None:
     Raises:
         WrongAnswer: The answer is not the right one.
     """
-    before, after = TALLY.before, TALLY.after
+    before, after, steps = TALLY.before, TALLY.after, TALLY.steps
     for _ in range(2):
         _, sent = await burst(app, scenario, state, 1)
         compare(scenario, sent)
     ran = (TALLY.before - before, TALLY.after - after)
     expect(f"hooks of {scenario.name}, before and after", (2 * scenario.hooks, 2 * scenario.hooks), ran)
+    expect(f"dependencies and permissions of {scenario.name}", 2 * scenario.steps, TALLY.steps - steps)
 
 
 def compare(scenario: Scenario, sent: list[Any]) -> None:
@@ -151,6 +153,9 @@ def compare(scenario: Scenario, sent: list[Any]) -> None:
         expect("echoes", {"tick"}, set(texts))
         return
     expect("first message", "http.response.start", sent[0]["type"] if sent else None)
+    if scenario.refused:
+        expect("refusal", 4, sent[0]["status"] // 100)
+        return
     expect("status", scenario.status, sent[0]["status"])
     bodies = [bytes(message.get("body", b"")) for message in sent[1:]]
     if scenario.chunks:

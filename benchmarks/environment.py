@@ -21,6 +21,7 @@ OF_THIS_REPOSITORY = tuple(
 )
 REQUIREMENTS = (
     *(peer for peer in PEERS if peer not in (FLOOR, OURS)),
+    "ravyn",
     "orjson",
     "msgspec",
     "python-multipart",

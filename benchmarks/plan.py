@@ -11,7 +11,18 @@ from typing import Any
 from benchmarks.environment import Environment
 from benchmarks.scenarios import PEERS, SCENARIOS, Scenario
 
-PARTS = ("inprocess", "served", "growth", "footprint", "transfer", "testing", "sql", "redis", "techempower")
+PARTS = (
+    "inprocess",
+    "declarative",
+    "served",
+    "growth",
+    "footprint",
+    "transfer",
+    "testing",
+    "sql",
+    "redis",
+    "techempower",
+)
 SEED = 20_240_613
 MEBIBYTE = 1024 * 1024
 

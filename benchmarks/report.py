@@ -17,6 +17,7 @@ def report(plan: Plan, results: Results) -> None:
     print(f"{where['processor']}, {where['cores']} cores, {where['system']}; peers on Python {results['python']}")
     printers = {
         "inprocess": in_process,
+        "declarative": declarative,
         "served": served,
         "growth": growth,
         "footprint": footprint,
@@ -103,6 +104,41 @@ def summary(scenarios: Results, goal: str, key: str, reached: object) -> None:
         head = ("scenario", "fastest peer", "to it", "to bare", "added, to the fastest's", "goal")
         table(head if len(rows[0]) == len(head) else (*head[:4], head[5]), rows)
         print()
+
+
+def declarative(results: Results) -> None:
+    """Routes that are declared."""
+    heading("Declared routes, in process: microseconds a request")
+    for peer, found in results["versions"].items():
+        print(f"  {peer}: " + ", ".join(f"{name} {number}" for name, number in found.items()))
+    for scenario in results["scenarios"].values():
+        print(f"\n{scenario['title']} (fastest peer: {scenario['fastest']})\n")
+        rows = sorted(scenario["peers"].items(), key=lambda item: item[1]["median"])
+        table(
+            ("contender", "median", "min", "spread", "to the fastest peer", "to the core by hand"),
+            [
+                (
+                    peer,
+                    micro(row["median"]),
+                    micro(row["best"]),
+                    f"±{row['spread']:.1%}",
+                    times(row["to_fastest"]),
+                    times(row["to_by_hand"]),
+                )
+                for peer, row in rows
+            ],
+            mark=OURS,
+        )
+    print("\nDeclared on Heaven, goals\n")
+    table(
+        ("what", "beside", "is", "at most", "goal"),
+        [
+            (row["title"], row["beside"], row["value"], row["limit"], VERDICTS[row["reached"]])
+            for row in results["goals"]
+        ],
+    )
+    print()
+    remarks(results)
 
 
 def served(results: Results) -> None:

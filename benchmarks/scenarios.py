@@ -23,13 +23,17 @@ class Scenario:
         title: What a table calls it.
         app: Which of a peer's applications serves it: `base`, `routes` or `hooks`.
         path: The path asked for.
+        query: The query asked with.
         method: The method asked with.
+        headers: More headers than a browser's, as pairs.
         body: The request body.
         status: The right status.
         answer: The right JSON; None where the body is not JSON or does not matter.
         chunks: How many chunks a stream must arrive in; 0 for no stream.
         messages: How many messages a WebSocket must echo; 0 for HTTP.
         hooks: How many hooks must run before, and how many after.
+        steps: How many dependencies or permissions must run.
+        refused: Whether it must be refused: any 4xx is right.
         served: Whether it is also measured behind a server.
     """
 
@@ -37,13 +41,17 @@ class Scenario:
     title: str
     path: str
     app: str = "base"
+    query: bytes = b""
     method: str = "GET"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
     status: int = 200
     answer: Any = field(default=None, hash=False)
     chunks: int = 0
     messages: int = 0
     hooks: int = 0
+    steps: int = 0
+    refused: bool = False
     served: bool = False
 
 

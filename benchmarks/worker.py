@@ -1,7 +1,7 @@
 """A long-lived process for one peer: takes commands as lines of JSON, answers with lines of JSON.
 
-`python -m benchmarks.worker MODULE CORE APP...`. Commands: `check`, `burst`, `harness`, `quit`. The parent interleaves
-the peers; no peer shares a process with another.
+`python -m benchmarks.worker MODULE CORE APP...`. Commands: `check`, `burst`, `harness`, `memory`, `quit`. The parent
+interleaves the peers; no peer shares a process with another.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ from typing import Any, TextIO
 
 import uvloop
 
-from benchmarks import driver, growth_apps
+from benchmarks import declarative_scenarios, driver, growth_apps
+from benchmarks.footprint_probe import resident
 from benchmarks.scenarios import BY_NAME, Scenario
+
+KNOWN = BY_NAME | growth_apps.SCENARIOS | declarative_scenarios.BY_NAME
+"""Every scenario by its name."""
 
 
 class Worker:
@@ -111,9 +115,14 @@ class Applications(Worker):
         seconds, _ = await driver.burst(driver.harness, BY_NAME["static"], {}, number)
         return {"seconds": seconds}
 
+    async def memory(self) -> dict[str, Any]:
+        """What is there after garbage was collected: resident bytes, and objects that the collector knows."""
+        gc.collect()
+        return {"resident": resident(), "objects": len(gc.get_objects())}
+
     def choose(self, scenario: str, app: str | None) -> tuple[Scenario, driver.Life]:
         """The scenario of that name and the application that serves it."""
-        chosen = BY_NAME.get(scenario) or growth_apps.SCENARIOS[scenario]
+        chosen = KNOWN[scenario]
         return chosen, self.lives[app or chosen.app]
 
 

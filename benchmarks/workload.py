@@ -53,13 +53,14 @@ DECODE_ORDER = msgspec.json.Decoder(Order).decode
 
 
 class Tally:
-    """Counts the hooks that ran: each BEFORE moves `before`, each AFTER that sees a 200 moves `after`."""
+    """Counts what ran: a BEFORE moves `before`, an AFTER that sees a 200 `after`, dependency or permission `steps`."""
 
-    __slots__ = ("after", "before")
+    __slots__ = ("after", "before", "steps")
 
     def __init__(self) -> None:
         self.before = 0
         self.after = 0
+        self.steps = 0
 
 
 TALLY = Tally()
