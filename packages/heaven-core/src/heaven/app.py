@@ -251,7 +251,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
 
     # Other applications
 
-    def mount(
+    def mount(  # noqa: PLR0917 (positional since its first release)
         self,
         child: App | ASGIApp,
         prefix: str = "",

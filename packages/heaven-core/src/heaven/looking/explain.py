@@ -36,7 +36,8 @@ class Explanation:
 
     `route` is None where no route matches; `status` then says what is answered instead, `allow` which methods the path
     has, and `why` what to do about it. With a `route`, `status` is None, or what is answered because the query does not
-    convert: then the handler is none of the `steps`. `levels` are what was declared around the route, the outermost first.
+    convert: then the handler is none of the `steps`. `levels` are what was declared around the route, the outermost
+    first.
     """
 
     method: str

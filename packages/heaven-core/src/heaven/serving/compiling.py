@@ -29,8 +29,8 @@ from heaven.routing.table import RouteTable
 from heaven.serving.endpoint import Endpoint
 from heaven.serving.foreign import Foreign
 from heaven.serving.missing import Missing
-from heaven.serving.sheltered import Sheltered, answer_inside
 from heaven.serving.recovery import Recovery
+from heaven.serving.sheltered import Sheltered, answer_inside
 from heaven.serving.wiring import Entry, Island, Runnable, Tables, Wiring
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Reach:
         return replace(
             inside,
             app=app,
-            hooks=(*self.hooks, tuple(inside._placed(hook, observers) for hook in app.written.hooks)),
+            hooks=(*self.hooks, tuple(_placed(inside, hook, observers) for hook in app.written.hooks)),
             rescues=(_observed(app.written.rescues, observers), *self.rescues),
             observers=observers,
             named=(*self.named, (app, "")),
@@ -88,12 +88,6 @@ class Reach:
             reach = replace(reach, placed=(*reach.placed, placed))
         return reach
 
-    def _placed(self, hook: Hook, observers: tuple[Observer, ...]) -> Hook:
-        """A hook as it is at this place, and as those who observe the application have it."""
-        pattern = below(self.prefix, hook.pattern)
-        call = observed(observers, hook.when, hook.function, pattern.text, hook.call)
-        return replace(hook, pattern=pattern, subdomain=hook.subdomain or self.subdomain, call=call)
-
     def down(self, mount: Mount) -> Reach:
         """The place of a mount."""
         step = f"{mount.name}:" if mount.name else ""
@@ -103,6 +97,13 @@ class Reach:
             subdomain=mount.subdomain or self.subdomain,
             named=tuple((app, name + step) for app, name in self.named),
         ).inside(mount.surrounds)
+
+
+def _placed(reach: Reach, hook: Hook, observers: tuple[Observer, ...]) -> Hook:
+    """A hook as it is at this place, and as those who observe the application have it."""
+    pattern = below(reach.prefix, hook.pattern)
+    call = observed(observers, hook.when, hook.function, pattern.text, hook.call)
+    return replace(hook, pattern=pattern, subdomain=hook.subdomain or reach.subdomain, call=call)
 
 
 def _observed(rescues: Rescues, observers: tuple[Observer, ...]) -> Rescues:
