@@ -79,7 +79,7 @@ class Shop:
 
     def written(self) -> list[list[Any]]:
         told = self.app.written
-        return [[*told.startup], [*told.shutdown], [*told.daemons], [*told.hooks], [self.app.options]]
+        return [[*told.startup], [*told.shutdown], [*told.daemons], [*told.hooks], [self.app.settled]]
 
 
 @pytest.fixture

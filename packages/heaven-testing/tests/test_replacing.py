@@ -143,13 +143,13 @@ async def test_a_function_is_swapped_for_one_test(function, replacement, expecte
     if function in (connect, f"{__name__}.connect"):
         app.written.shutdown.clear()
         app.ON(SHUTDOWN, tolerant)
-    before, options = written(app), app.options
+    before, options = written(app), app.settled
     replacements = Replacements(app)
     replacements.swap(function, replacement)
     async with running(app, replacements):
         await asyncio.sleep(0)
     assert expected == LOG
-    assert (before, options) == (written(app), app.options)
+    assert (before, options) == (written(app), app.settled)
     LOG.clear()
     async with running(app, replacements):
         await asyncio.sleep(0)
@@ -194,7 +194,7 @@ async def test_every_registration_of_a_function_is_swapped() -> None:
 async def test_of_two_swaps_the_last_counts(named) -> None:
     """A test swaps what its fixture swapped already, by the application's function or by the fixture's."""
     app = shop()
-    before, options = written(app), app.options
+    before, options = written(app), app.settled
     replacements = Replacements(app)
     replacements.swap(connect, fake)
     replacements.swap(life, _never)
@@ -204,7 +204,7 @@ async def test_of_two_swaps_the_last_counts(named) -> None:
     replacements.swap(life, fake_life)
     async with running(app, replacements):
         assert ["enter fake life", "keeping"] == LOG[:2]
-    assert (before, options) == (written(app), app.options)
+    assert (before, options) == (written(app), app.settled)
 
 
 def _never(app):

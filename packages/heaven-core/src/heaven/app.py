@@ -102,7 +102,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
         checked_limit("timeout", timeout, "App", place)
         self.CONFIG = Config(config)
         self.store: Store = Store()
-        self.options: AppOptions = checked_app_options(
+        self.settled: AppOptions = checked_app_options(
             domain=domain,
             hosts=hosts,
             trusted_proxies=trusted_proxies,
@@ -150,7 +150,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
         Raises:
             RegistrationError: there is one for the same method and path.
         """
-        key = (route.subdomain, route.method, route.pattern.shape(self.options.slashes))
+        key = (route.subdomain, route.method, route.pattern.shape(self.settled.slashes))
         taken = self.written.claimed.get(key)
         if taken is not None:
             raise RegistrationError(
@@ -189,7 +189,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
 
         assets = Assets(folder, **options)
         prefix = checked_prefix(route, "ASSETS", said_at())
-        for url in everything_below(prefix, self.options.slashes):
+        for url in everything_below(prefix, self.settled.slashes):
             self.GET(url, assets, subdomain=subdomain)
 
     def WRAP(self, factory: Callable[..., ASGIApp], **options: Any) -> None:
@@ -311,6 +311,11 @@ class App(Verbs, HookWords, EventWords, Keeping):
     def _ancestors(self) -> list[App]:
         return [self, *(each for parent in self._parents for each in parent._ancestors())]  # noqa: SLF001
 
+    @property
+    def outermost(self) -> App:
+        """The application that this one is mounted on, or that one's, and so on; itself where it is not mounted."""
+        return self._ancestors()[-1]
+
     def _kept(self) -> dict[str, Any]:
         return self.store.values
 
@@ -350,7 +355,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
         Raises:
             NoSuchURL: there is no such route, or the parameters don't fit it.
         """
-        return self._ancestors()[-1].wire().url_for(self, name, params)
+        return self.outermost.wire().url_for(self, name, params)
 
     def explain(self, method: str, url: str) -> Explanation:
         """What a request would meet: the route and why, what came near, hooks in order, limits.

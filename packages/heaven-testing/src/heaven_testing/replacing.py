@@ -183,13 +183,13 @@ class Replacements:
             found = True
             awaitable(other, 1, "swap", place)
             self._exchange(app.written.daemons, daemon, (other, *daemon[1:]), given)
-        options = app.options
+        options = app.settled
         if options.lifespan is not None and self._is(options, options.lifespan, given):
             found = True
             check_lifespan(other, "swap", place)
-            app.options = replace(options, lifespan=other)
+            app.settled = replace(options, lifespan=other)
             _, original = self._replaced.get(id(options), (options, given))
-            self._replaced[id(app.options)] = (app.options, original)
+            self._replaced[id(app.settled)] = (app.settled, original)
             self._undo.append(lambda: setattr(app, "options", options))
         return found
 
@@ -222,8 +222,8 @@ def _functions(app: App) -> Iterator[object]:
     """What an application starts, stops and repeats."""
     yield from (event.function for event in (*app.written.startup, *app.written.shutdown))
     yield from (function for function, _, _ in app.written.daemons)
-    if app.options.lifespan is not None:
-        yield app.options.lifespan
+    if app.settled.lifespan is not None:
+        yield app.settled.lifespan
 
 
 def _unknown(word: str, place: str, given: object, known: list[object], verb: str) -> str:

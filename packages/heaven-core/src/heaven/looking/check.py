@@ -158,12 +158,12 @@ def _unbounded_bodies(wiring: Wiring) -> Iterator[Finding]:
 
 def _ignored_options(app: App) -> Iterator[Finding]:
     """What a mounted App was told and only the outermost one decides; where both say the same, nothing is lost."""
-    counting = _outermost_only(app.options)
+    counting = _outermost_only(app.settled)
     for each in family(app):
         for mount in () if isinstance(each, Foreign) else each.written.mounts:
             if isinstance(mount.child, Foreign):
                 continue
-            for name, value in _outermost_only(mount.child.options).items():
+            for name, value in _outermost_only(mount.child.settled).items():
                 if value not in (_DEFAULTS[name], counting[name]):
                     yield Finding(
                         "ignored option",

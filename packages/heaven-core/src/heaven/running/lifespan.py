@@ -110,8 +110,8 @@ class Lifespan:
         return failures
 
     async def _start_app(self, app: App) -> None:
-        if app.options.lifespan is not None:
-            context = app.options.lifespan(app)
+        if app.settled.lifespan is not None:
+            context = app.settled.lifespan(app)
             await context.__aenter__()
             self._undo.append(_Undo("lifespan", lambda: context.__aexit__(None, None, None)))
         stops = [_Undo(f"SHUTDOWN at {event.place}", _calling(event.call, app)) for event in app.written.shutdown]
@@ -135,8 +135,8 @@ class Lifespan:
         tap = SignalTap(self._app.stopping)
         tap.install()
         self._undo.append(_Undo("signals", _quick(tap.undo)))
-        if self._app.options.monitor is not None:
-            monitor = LoopMonitor(self._app.options.monitor, route_of)
+        if self._app.settled.monitor is not None:
+            monitor = LoopMonitor(self._app.settled.monitor, route_of)
             monitor.start()
             self._undo.append(_Undo("monitor", _quick(monitor.stop)))
 

@@ -200,7 +200,7 @@ def compile_app(app: App) -> Wiring:
 
 
 def _compile(reach: Reach, names: Names) -> Wiring:
-    app, options = reach.app, reach.root.options
+    app, options = reach.app, reach.root.settled
     draft = _Draft(options.slashes, names)
     draft.open(None)
     _gather(reach, draft)
@@ -344,7 +344,7 @@ def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain:
 
 
 def _recovery(reach: Reach) -> Recovery:
-    return Recovery(reach.rescues, debug=reach.root.options.debug)
+    return Recovery(reach.rescues, debug=reach.root.settled.debug)
 
 
 def site_for(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
@@ -360,14 +360,14 @@ def site_for(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
         app=reach.app,
         root=root,
         route=pattern.text if pattern is not None else None,
-        domain=root.options.domain,
-        proxies=root.options.trusted_proxies,
+        domain=root.settled.domain,
+        proxies=root.settled.trusted_proxies,
         stopping=root.stopping,
         hints={hint.name: hint for hint in pattern.hints} if pattern is not None else {},
         expected=options.expects,
         streams=options.stream,
         max_body_size=options.max_body_size,
-        debug=root.options.debug,
+        debug=root.settled.debug,
     )
 
 
