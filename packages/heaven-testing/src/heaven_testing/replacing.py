@@ -190,7 +190,7 @@ class Replacements:
             app.settled = replace(options, lifespan=other)
             _, original = self._replaced.get(id(options), (options, given))
             self._replaced[id(app.settled)] = (app.settled, original)
-            self._undo.append(lambda: setattr(app, "options", options))
+            self._undo.append(lambda: setattr(app, "settled", options))
         return found
 
     def _is(self, item: object, function: object, given: object) -> bool:
