@@ -66,7 +66,7 @@ def json_body(value: Any) -> Any:
         (b'7', b'"seven"')
     """
     if isinstance(value, str):
-        return Raw(encode_json(value))
+        return Raw(encode_json(str.__str__(value)))  # msgspec writes no subclass of str by itself
     if value is None or isinstance(value, _BYTES) or not knows_models():
         return value
     body = deliverable(value)
