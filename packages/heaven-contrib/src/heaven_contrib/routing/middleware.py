@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
-from heaven.callables import resolve
+from heaven.callables import name_of, resolve
 from heaven.errors import RegistrationError
 from heaven.types import ASGIApp
 from heaven_contrib.routing.errors import ImproperlyConfigured
@@ -60,8 +60,8 @@ give an ASGI middleware class and the options it takes
 
     def __repr__(self) -> str:
         """As it was written."""
-        name = getattr(self.cls, "__name__", repr(self.cls))
-        return f"DefineMiddleware({', '.join([name, *(f'{key}={value!r}' for key, value in self.options.items())])})"
+        options = (f", {name}={value!r}" for name, value in self.options.items())
+        return f"DefineMiddleware({name_of(self.cls).rpartition('.')[2]}{''.join(options)})"
 
 
 def checked_middleware(value: Any, place: str) -> tuple[DefineMiddleware, ...]:
@@ -89,18 +89,24 @@ def _defined(given: Any, place: str) -> DefineMiddleware:
 
 def _checked(given: Any, options: Mapping[str, Any], role: str) -> Callable[..., ASGIApp]:
     cure = "give an ASGI middleware class and the options it takes"
-    try:
-        cls = resolve(given, "middleware", role)
-    except RegistrationError as error:
-        raise ImproperlyConfigured(f"{error}") from error
-    if not takes(cls, "app", **options):
+    cls = _imported(given, role) if isinstance(given, str) else given
+    if not callable(cls) or not takes(cls, "app", **options):
         named = "".join(f", {name}=..." for name in options)
         raise ImproperlyConfigured(f"{role} got {shown(cls)}, which can't be called with (app{named}); {cure}")
     if isinstance(cls, type) and not any("__call__" in vars(base) for base in cls.__mro__):
         raise ImproperlyConfigured(
             f"{role} got {shown(cls)}, whose instances can't be called with (scope, receive, send); {cure}"
         )
-    return cls
+    return cast("Callable[..., ASGIApp]", cls)
+
+
+def _imported(dotted: str, role: str) -> object:
+    try:
+        return resolve(dotted, "middleware", role)
+    except RegistrationError as error:
+        raise ImproperlyConfigured(
+            f"{role} got {dotted!r}, which can't be imported; give a dotted name as in 'shop.middleware.Timing'"
+        ) from error
 
 
 __all__ = ["DefineMiddleware", "checked_middleware"]
