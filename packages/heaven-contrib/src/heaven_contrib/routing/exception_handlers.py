@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import isawaitable
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeGuard
 
@@ -85,7 +86,9 @@ def _answering(handler: ExceptionHandler) -> AsyncFunction:
     call = in_thread(handler)
 
     async def answer(req: Request, res: Response, _ctx: Context, error: Exception) -> None:
-        apply(await call(req, error), res)
+        result = await call(req, error)
+        # A lambda may hand back the coroutine of the async function it calls.
+        apply(await result if isawaitable(result) else result, res)
 
     return answer
 
