@@ -1,0 +1,200 @@
+"""The document of an application: every route that OpenAPI has words for, made once for each wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from heaven import App
+from heaven.declaring.hooks import coverage
+from heaven.errors import RegistrationError
+from heaven.logs import logger
+from heaven.serving.assets import Assets
+from heaven.serving.foreign import Foreign
+from heaven_contrib.openapi.core_routes import core_facts
+from heaven_contrib.openapi.descriptions import description_of
+from heaven_contrib.openapi.identifiers import identifiers
+from heaven_contrib.openapi.operations import Operations
+from heaven_contrib.openapi.paths import Template, Templates
+from heaven_contrib.openapi.schemas import Schemas
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from heaven.declaring.registrations import Route
+    from heaven.routing.patterns import Pattern
+    from heaven.serving.recovery import Recovery
+    from heaven.serving.wiring import Entry
+    from heaven_contrib.openapi.facts import Facts
+    from heaven_contrib.routing.documented import Documented
+    from heaven_contrib.routing.gateways import WebhookGateway
+
+log: Logger = logger("heaven.openapi")
+
+VERSION: Final = "3.1.0"
+
+_METHODS: Final = frozenset(("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"))
+"""The methods a path item has a field for (OpenAPI 3.1 4.8.9)."""
+_IMPLIED: Final = {"HEAD": (None, "GET")}
+"""Methods that come with what was registered for another one, and say nothing new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What a document says besides the routes."""
+
+    info: Mapping[str, Any]
+    tags: Mapping[str, str]
+    security: tuple[Mapping[str, tuple[str, ...]], ...]
+    security_schemes: Mapping[str, Mapping[str, Any]]
+    external_docs: Mapping[str, str] | None
+    exclude: tuple[Pattern, ...]
+
+
+def make_document(app: App, frame: Frame) -> dict[str, Any]:
+    """The document of an application and of all that is mounted on it, without its servers.
+
+    Args:
+        app: the application; it is compiled if something was registered since.
+        frame: what the document says besides the routes.
+
+    Raises:
+        RegistrationError: a type has no schema, or a route asks for a security scheme that nobody described.
+    """
+    schemas = Schemas()
+    operations = Operations(schemas)
+    gathered = [*_gathered(app, frame), *_webhooks(app)]
+    for facts in (each.facts for each in gathered):
+        _check_security(facts.security, frame.security_schemes, facts.where)
+    paths: dict[str, dict[str, Any]] = {}
+    webhooks: dict[str, dict[str, Any]] = {}
+    for each, identifier in zip(gathered, _identifiers(gathered), strict=True):
+        items = webhooks if each.is_webhook else paths
+        items.setdefault(each.path, {})[each.method.lower()] = operations.write(each.facts, identifier)
+    used = dict.fromkeys(tag for each in gathered for tag in each.facts.tags)
+    document: dict[str, Any] = {
+        "openapi": VERSION,
+        "info": dict(frame.info),
+        "tags": [_tag(name, frame.tags.get(name)) for name in dict.fromkeys((*frame.tags, *used))],
+        "security": [{name: list(scopes) for name, scopes in each.items()} for each in frame.security],
+        "externalDocs": frame.external_docs,
+        "paths": paths,
+        "webhooks": webhooks,
+        "components": _components(schemas, operations, frame),
+    }
+    return {name: value for name, value in document.items() if value or name == "paths"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """One operation and where it stands: below its path, or for a webhook below its name."""
+
+    path: str
+    method: str
+    facts: Facts
+    is_webhook: bool = False
+
+
+def _gathered(app: App, frame: Frame) -> Iterator[_Gathered]:
+    templates = Templates()
+    taken: dict[tuple[str, str], Facts] = {}
+    order = {route: index for index, route in enumerate(_written(app))}
+    documented = [entry for entry in app.wire().entries if _is_documented(entry, frame.exclude)]
+    for entry in sorted(documented, key=lambda entry: order[entry.route]):
+        template = templates.of(entry.pattern)
+        facts = _facts(entry, template)
+        other = taken.setdefault((template.text, entry.method), facts)
+        if other is facts:
+            yield _Gathered(template.text, entry.method, facts)
+        else:
+            log.warning(
+                "%s is left out of the OpenAPI document, which has one %s for %s; %s is there",
+                facts.where, entry.method, template.text, other.where,
+            )  # fmt: skip
+
+
+def _written(app: App) -> Iterator[Route]:
+    """The routes as they were written down, those of mounted applications after an application's own."""
+    yield from app.written.routes
+    for mount in app.written.mounts:
+        if isinstance(mount.child, App):
+            yield from _written(mount.child)
+
+
+def _webhooks(app: App) -> Iterator[_Gathered]:
+    declared: Sequence[WebhookGateway] = getattr(app, "webhooks", ())  # a Router has them
+    for each in declared:
+        if each.level.include_in_schema and each.handler.level.include_in_schema:
+            from heaven_contrib.openapi.declared_routes import webhook_facts  # loaded with the first one
+
+            for method in each.handler.methods:
+                yield _Gathered(each.name, method, webhook_facts(each), is_webhook=True)
+    for mount in app.written.mounts:
+        if isinstance(mount.child, App):
+            yield from _webhooks(mount.child)
+
+
+def _is_documented(entry: Entry, exclude: tuple[Pattern, ...]) -> bool:
+    """Whether it is an operation: files, other ASGI applications and the documentation itself are none."""
+    function = entry.route.function
+    if entry.method not in _METHODS or entry.route.method in _IMPLIED.get(entry.method, ()):
+        return False
+    if isinstance(getattr(function, "__self__", function), Assets | Foreign):
+        return False
+    documented = _documented(entry)
+    said = description_of(function) if documented is None else documented
+    if not said.include_in_schema:
+        return False
+    return not any(coverage(each, entry.pattern) == "all" for each in exclude)
+
+
+def _facts(entry: Entry, template: Template) -> Facts:
+    documented = _documented(entry)
+    if documented is None:
+        return core_facts(entry, template, _recovery(entry))
+    from heaven_contrib.openapi.declared_routes import declared_facts  # loaded with the first declared route
+
+    return declared_facts(entry, documented, template, _recovery(entry))
+
+
+def _documented(entry: Entry) -> Documented | None:
+    """What was declared of a route; nothing of one of the core's own."""
+    return getattr(entry.folded, "documented", None)
+
+
+def _recovery(entry: Entry) -> Recovery | None:
+    return getattr(entry.endpoint, "recovery", None)
+
+
+def _identifiers(gathered: list[_Gathered]) -> list[str]:
+    return identifiers([(each.facts.operation_id, each.facts.name, each.path, each.method) for each in gathered])
+
+
+def _check_security(
+    security: tuple[Mapping[str, tuple[str, ...]], ...], schemes: Mapping[str, Any], where: str
+) -> None:
+    for name in (name for each in security for name in each):
+        if name not in schemes:
+            known = ", ".join(map(repr, schemes)) or "none"
+            raise RegistrationError(
+                f"{where} asks for the security scheme {name!r}, and OpenAPI(security_schemes=...) has {known}; "
+                f'describe it there, as in {{{name!r}: {{"type": "http", "scheme": "bearer"}}}}'
+            )
+
+
+def _tag(name: str, description: str | None) -> dict[str, str]:
+    return {"name": name, "description": description} if description else {"name": name}
+
+
+def _components(schemas: Schemas, operations: Operations, frame: Frame) -> dict[str, Any]:
+    written = schemas.components()
+    components: dict[str, Any] = {
+        "schemas": {name: written[name] for name in sorted(written)},
+        "responses": operations.responses,
+        "securitySchemes": {name: dict(scheme) for name, scheme in frame.security_schemes.items()},
+    }
+    return {name: value for name, value in components.items() if value}
+
+
+__all__ = ["Frame", "make_document"]
