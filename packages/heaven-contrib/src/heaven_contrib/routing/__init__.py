@@ -1,1 +1,87 @@
-"""Routes declared with Include, Gateway and their family, compiled to what the core serves."""
+"""Routes declared with Include, Gateway and their family, compiled to what the core serves.
+
+Example:
+    >>> from heaven_contrib.routing import Gateway, Include, Router, get
+    >>> @get("/{name}")
+    ... async def greet(name: str, times: int = 1) -> dict[str, str]:
+    ...     return {"said": "Hello, " * times + name}
+    >>> app = Router(routes=[Include("/api", routes=[Gateway("/greetings", handler=greet)])])
+"""
+
+from __future__ import annotations
+
+from heaven.routing.converters import register_converter
+from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
+from heaven_contrib.routing.cookies import Cookie
+from heaven_contrib.routing.declaration import HandlerDeclaration
+from heaven_contrib.routing.dependencies.factory import Factory
+from heaven_contrib.routing.dependencies.inject import Inject
+from heaven_contrib.routing.dependencies.injects import Injects
+from heaven_contrib.routing.errors import ImproperlyConfigured, NoMatchFound, PermissionDenied
+from heaven_contrib.routing.gateways import Gateway, WebhookGateway, WebSocketGateway
+from heaven_contrib.routing.handlers import delete, get, head, options, patch, post, put, route, trace, websocket
+from heaven_contrib.routing.headers import ResponseHeader
+from heaven_contrib.routing.hosts import Host
+from heaven_contrib.routing.includes import Include
+from heaven_contrib.routing.interceptors import Interceptor
+from heaven_contrib.routing.levels import LevelParameters
+from heaven_contrib.routing.middleware import DefineMiddleware
+from heaven_contrib.routing.permissions import BasePermission
+from heaven_contrib.routing.responses import (
+    EventStreamResponse,
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from heaven_contrib.routing.router import Application, ChildRouter, Router
+from heaven_contrib.routing.views import APIView
+
+__all__ = [
+    "APIView",
+    "Application",
+    "BackgroundTask",
+    "BackgroundTasks",
+    "BasePermission",
+    "ChildRouter",
+    "Cookie",
+    "DefineMiddleware",
+    "EventStreamResponse",
+    "Factory",
+    "FileResponse",
+    "Gateway",
+    "HTMLResponse",
+    "HandlerDeclaration",
+    "Host",
+    "ImproperlyConfigured",
+    "Include",
+    "Inject",
+    "Injects",
+    "Interceptor",
+    "JSONResponse",
+    "LevelParameters",
+    "NoMatchFound",
+    "PermissionDenied",
+    "PlainTextResponse",
+    "RedirectResponse",
+    "Response",
+    "ResponseHeader",
+    "Router",
+    "StreamingResponse",
+    "WebSocketGateway",
+    "WebhookGateway",
+    "delete",
+    "get",
+    "head",
+    "options",
+    "patch",
+    "post",
+    "put",
+    "register_converter",
+    "route",
+    "trace",
+    "websocket",
+]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from heaven.routing.converters import Converter
     from heaven.serving.wiring import Runnable
     from heaven.types import ASGIApp
+    from heaven_contrib.routing.binding.parameters import Parameter
     from heaven_contrib.routing.cookies import Cookie
     from heaven_contrib.routing.dependencies.inject import Inject
     from heaven_contrib.routing.headers import ResponseHeader
@@ -184,28 +185,23 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
     merged = merge(levels)
     view = _view(around, leaf)
     function = leaf.handler.function if view is None else leaf.handler.function.__get__(view)
-    binder = _Binder(around, leaf, merged)
-    resolution: Resolution | None = None
-    if merged.dependencies:
-        cached = around.root.written.made.setdefault(CACHED, {})
-        resolution = Resolution(function, merged.dependencies, binder, cached=cached, place=leaf.place)
-    bindings = resolution.bindings if resolution is not None else (binder(function, ()),)
-    resolves = resolution is not None and bool(resolution.names)
-    cleans = resolution is not None and resolution.has_cleanup
+    binder = _Binder(around, leaf)
+    cached = around.root.written.made.setdefault(CACHED, {})
+    resolution = Resolution(function, merged.dependencies, binder, cached=cached, place=leaf.place)
+    resolve = resolution.resolve if resolution.names else None
+    cleans = resolution.has_cleanup
     called = called_async(function, leaf.handler.sync_to_thread)
-    read = bindings[0].read
     runs = _runs(levels, view)
-    documented = _documented(around, leaf, merged, bindings, guarded=bool(runs.permissions))
     if around.route.method == SOCKET:
-        resolve = resolution.resolve if resolution is not None and resolves else None
-        call = connected_between(connected(called, read, resolve, cleans=cleans), runs)
+        call = connected_between(connected(called, resolution.read, resolve, cleans=cleans), runs)
     else:
         respond = _responder(leaf, merged)
-        if resolution is not None and resolves:
-            call = resolved(called, resolution.resolve, respond, cleans=cleans)
+        if resolve is None:
+            call = simple(called, resolution.read, respond)
         else:
-            call = simple(called, read if bindings[0].parameters else None, respond)
+            call = resolved(called, resolve, respond, cleans=cleans)
         call = surrounded(call, runs)
+    documented = _documented(leaf, merged, resolution.bindings, guarded=bool(runs.permissions))
     return FoldedRoute(call=call, lines=_lines(levels), cleans=cleans, documented=documented)
 
 
@@ -216,7 +212,7 @@ CACHED = "cached dependencies"
 class _Binder:
     """Gives each callable of a route its binding."""
 
-    def __init__(self, around: Surrounded, leaf: Leaf, merged: Merged) -> None:
+    def __init__(self, around: Surrounded, leaf: Leaf) -> None:
         self._path = path_parameters(around)
         self._leaf = leaf
         self._socket = around.route.method == SOCKET
@@ -238,9 +234,7 @@ def path_parameters(around: Surrounded) -> Mapping[str, Converter]:
 
     pattern = around.pattern
     found = {
-        each.name: each.converter
-        for each in pattern.segments
-        if each.name is not None and each.converter is not None
+        each.name: each.converter for each in pattern.segments if each.name is not None and each.converter is not None
     }
     return found if pattern.rest is None else {**found, pattern.rest: CONVERTERS["path"]}
 
@@ -272,9 +266,14 @@ def _responder(leaf: Leaf, merged: Merged) -> Responder:
     )
 
 
-def _documented(
-    around: Surrounded, leaf: Leaf, merged: Merged, bindings: tuple[Binding, ...], *, guarded: bool
-) -> Documented:
+def _distinct(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    """What handler and dependencies read, each once; of two that differ both count."""
+    found: list[Parameter] = []
+    found += (each for each in parameters if each not in found)
+    return tuple(found)
+
+
+def _documented(leaf: Leaf, merged: Merged, bindings: tuple[Binding, ...], *, guarded: bool) -> Documented:
     handler = leaf.handler
     return Documented(
         name=leaf.name,
@@ -285,7 +284,7 @@ def _documented(
         deprecated=merged.deprecated,
         security=merged.security,
         include_in_schema=merged.include_in_schema,
-        parameters=tuple(dict.fromkeys(each for binding in bindings for each in binding.parameters)),
+        parameters=_distinct(each for binding in bindings for each in binding.parameters),
         returns=handler.returns,
         status_code=handler.status_code,
         media_type=handler.media_type,

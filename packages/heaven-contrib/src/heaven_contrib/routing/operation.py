@@ -1,4 +1,4 @@
-"""What the core calls for a route with levels around it: permissions, hooks, arguments, handler, answer, in this order."""
+"""What the core calls for a route with levels around it: permissions, hooks, arguments, handler, answer."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def surrounded(call: AsyncFunction, around: Around) -> AsyncFunction:
     return call_between
 
 
-def connected(function: AsyncFunction, read: Read, resolve: Resolve | None, *, cleans: bool) -> AsyncFunction:
+def connected(function: AsyncFunction, read: Read | None, resolve: Resolve | None, *, cleans: bool) -> AsyncFunction:
     """The call of a WebSocket handler.
 
     Args:
@@ -135,7 +135,7 @@ def connected(function: AsyncFunction, read: Read, resolve: Resolve | None, *, c
     if resolve is None:
 
         async def call(req: Request, ws: WebSocket, ctx: Context) -> None:
-            await function(**read(req, ctx, ws))
+            await function(**({} if read is None else read(req, ctx, ws)))
 
         return call
 

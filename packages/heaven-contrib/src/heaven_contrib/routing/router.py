@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 from heaven.app import App
-from heaven.callables import name_of
+from heaven.callables import awaitable, name_of
 from heaven.declaring.event_words import SHUTDOWN, STARTUP
-from heaven.declaring.registrations import SOCKET, Route, checked_pattern
+from heaven.declaring.registrations import Event, Route, checked_pattern
 from heaven.declaring.surrounds import undeclared
 from heaven.errors import NoSuchURL
-from heaven_contrib.routing import handlers
+from heaven_contrib.routing.decorators import Decorators
 from heaven_contrib.routing.errors import ImproperlyConfigured, NoMatchFound
 from heaven_contrib.routing.folding import CACHED, Surrounding
 from heaven_contrib.routing.gateways import Gateway, WebhookGateway, WebSocketGateway
@@ -58,7 +58,7 @@ class AppOptions(TypedDict, total=False):
     """The Origins whose pages may open WebSockets."""
 
 
-class Router(App):
+class Router(App, Decorators):
     """An application made of declarations; it is a `heaven.App`, so verbs, hooks, store and plugins work on it too.
 
     Args:
@@ -102,9 +102,8 @@ class Router(App):
     """
 
     _kind: Literal["router", "application"] = "router"
-    _shares_store = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 (what the style's own words are, in their order)
         self,
         path: str | None = None,
         app: ASGIApp | None = None,
@@ -137,7 +136,9 @@ class Router(App):
         label = f"{type(self).__name__} {path}" if path else type(self).__name__
         where = f"{label} at {place}"
         if lifespan is not None and (on_startup or on_shutdown):
-            raise ImproperlyConfigured(f"{where} got lifespan and on_startup or on_shutdown; say it all in the lifespan")
+            raise ImproperlyConfigured(
+                f"{where} got lifespan and on_startup or on_shutdown; say it all in the lifespan"
+            )
         redirects = redirect_slashes if redirect_slashes is not None else self._kind == "application"
         super().__init__(lifespan=lifespan, slashes="redirect" if redirects else "strict", **options)
         self.path = _checked_path(path, where)
@@ -165,8 +166,8 @@ class Router(App):
             redirect_slashes=redirect_slashes,
         )
         self.written.surrounds.append(Surrounding(self.level))
-        self._listen(STARTUP, on_startup, where)
-        self._listen(SHUTDOWN, on_shutdown, where)
+        self._listen(STARTUP, on_startup, label, place)
+        self._listen(SHUTDOWN, on_shutdown, label, place)
         self.ON(SHUTDOWN, _forget_cached)
         if default is not None:
             self.fallback(default)
@@ -179,9 +180,7 @@ class Router(App):
 
     # What is declared later
 
-    def add_route(
-        self, path: str, handler: Any, *, name: str | None = None, **levels: Unpack[LevelParameters]
-    ) -> None:
+    def add_route(self, path: str, handler: Any, *, name: str | None = None, **levels: Unpack[LevelParameters]) -> None:
         """Serve a decorated handler, or an APIView, below a path.
 
         Args:
@@ -213,9 +212,7 @@ class Router(App):
         """Serve the routes of another Router below its path."""
         self._add_all([router], "add_router")
 
-    def add_child(
-        self, path: str, app: ASGIApp, *, name: str | None = None, **levels: Unpack[LevelParameters]
-    ) -> None:
+    def add_child(self, path: str, app: ASGIApp, *, name: str | None = None, **levels: Unpack[LevelParameters]) -> None:
         """Serve another application below a path: `Include(path, app=app)`."""
         self._add(Include(path, app=app, name=name, **levels), _Branch())
 
@@ -229,7 +226,7 @@ class Router(App):
             raise ImproperlyConfigured(f"on_event at {declared_at()} got {event!r}; give 'startup' or 'shutdown'")
 
         def decorate(function: F) -> F:
-            self._listen(event, [function], f"on_event at {declared_at()}")
+            self._listen(event, [function], "on_event", declared_at())
             return function
 
         return decorate
@@ -249,6 +246,10 @@ class Router(App):
         except NoSuchURL as error:
             raise NoMatchFound(str(error)) from None
 
+    def serve(self, gateway: Gateway | WebSocketGateway) -> None:
+        """Serve what a Gateway holds; the words `router.get(...)` and its family do it."""
+        self._add(gateway, _Branch())
+
     # Folding the tree down to routes of the core
 
     def _add_all(self, routes: Sequence[Any], said: str) -> None:
@@ -261,7 +262,8 @@ class Router(App):
         elif isinstance(route, Include):
             self._include(route, branch.into(route.path, route.name, route.level))
         elif isinstance(route, Host):
-            self._mount(route.application(), branch.into("", route.name, None), host=route.host)
+            app = route.app if route.app is not None else Router(routes=route.routes)
+            self._mount(app, branch.into("", route.name, None), host=route.host)
         elif isinstance(route, App):
             self._mount(route, branch.into("", getattr(route, "name", None), None))
         else:
@@ -278,10 +280,8 @@ class Router(App):
             self._add(route, branch)
 
     def _mount(self, app: ASGIApp, branch: _Branch, **host: Any) -> None:
-        isolated = not (isinstance(app, Router) and app._shares_store)
-        self.mount(
-            app, branch.path, isolated=isolated, name=branch.name, surrounds=branch.surrounds, **host
-        )
+        isolated = not isinstance(app, Router) or isinstance(app, Application)
+        self.mount(app, branch.path, isolated=isolated, name=branch.name, surrounds=branch.surrounds, **host)
 
     def _declare(self, leaf: Leaf, branch: _Branch, memory: dict[Level, Surrounding]) -> None:
         surrounds = [*branch.surrounds]
@@ -296,7 +296,7 @@ class Router(App):
         for method in leaf.handler.methods:
             self.register(
                 Route(
-                    method=method if method != SOCKET else SOCKET,
+                    method=method,
                     pattern=checked_pattern(branch.path + leaf.path or "/", role, leaf.place),
                     function=leaf.handler.function,
                     call=undeclared,
@@ -308,18 +308,19 @@ class Router(App):
                 )
             )
 
-    def _listen(self, event: str, functions: Any, where: str) -> None:
-        for function in listed(functions or (), f"on_{event}", where, "[database.connect]"):
+    def _listen(self, event: str, functions: Any, label: str, place: str) -> None:
+        for function in listed(functions or (), f"on_{event}", f"{label} at {place}", "[database.connect]"):
             if not callable(function):
-                raise ImproperlyConfigured(f"{where} got on_{event}=[{shown(function)}]; give functions")
-            self.ON(event, function if takes(function, self) else _without_app(function))
+                raise ImproperlyConfigured(f"{label} at {place} got on_{event}=[{shown(function)}]; give functions")
+            called = function if takes(function, self) else _without_app(function)
+            events = self.written.startup if event == STARTUP else self.written.shutdown
+            events.append(Event(function, awaitable(called, 1, f"on_{event}", place), place))
 
 
 class Application(Router):
     """A Router that redirects slashes and keeps what it declares to itself: its store, its 404s and its errors."""
 
     _kind = "application"
-    _shares_store = False
 
 
 ChildRouter = Application
@@ -331,9 +332,7 @@ class _Branch:
 
     __slots__ = ("names", "path", "surrounds")
 
-    def __init__(
-        self, path: str = "", names: tuple[str, ...] = (), surrounds: tuple[Surrounding, ...] = ()
-    ) -> None:
+    def __init__(self, path: str = "", names: tuple[str, ...] = (), surrounds: tuple[Surrounding, ...] = ()) -> None:
         self.path = path
         self.names = names
         self.surrounds = surrounds
@@ -363,15 +362,12 @@ def _without_app(function: Callable[..., Any]) -> Callable[[App], Any]:
     def call(_app: App) -> Any:
         return function()
 
-    call.__wrapped__ = function  # type: ignore[attr-defined]
-    call.__qualname__, call.__module__ = name_of(function).rpartition(".")[::2][::-1]
     return call
 
 
 def _forget_cached(app: App) -> None:
     """Let go of what dependencies with `use_cache` gave: it belongs to the life that ends."""
-    root = app._ancestors()[-1]
-    root.written.made.get(CACHED, {}).clear()
+    app.outermost.written.made.get(CACHED, {}).clear()
 
 
 __all__ = ["AppOptions", "Application", "ChildRouter", "Router"]

@@ -1,0 +1,7 @@
+"""Where a parameter comes from, said in its signature: `token: str = Header(alias="x-token")`."""
+
+from __future__ import annotations
+
+from heaven_contrib.routing.binding.params import Body, Cookie, File, Form, Header, Path, Query
+
+__all__ = ["Body", "Cookie", "File", "Form", "Header", "Path", "Query"]
