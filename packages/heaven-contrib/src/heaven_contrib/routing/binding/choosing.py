@@ -1,0 +1,199 @@
+"""Where each parameter comes from: reserved names, dependencies, the path, a marker, else the query string."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final, get_origin
+from uuid import UUID
+
+import msgspec
+
+from heaven import Upload
+from heaven.bodies.json import REFUSALS
+from heaven.callables import name_of
+from heaven.routing.converters import CONVERTERS, Converter
+from heaven_contrib.routing.binding.annotations import constrained, holds, is_optional, members
+from heaven_contrib.routing.binding.models import has_model
+from heaven_contrib.routing.binding.parameters import IN_BODY, Parameter, Source
+from heaven_contrib.routing.binding.reserved import BODIES, RESERVED
+from heaven_contrib.routing.binding.signature import Declared, read
+from heaven_contrib.routing.errors import ImproperlyConfigured
+
+BODILESS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
+"""The methods whose requests have no body that means anything (RFC 9110 9.3)."""
+
+SAMPLES: Final[Mapping[str, Any]] = {
+    "int": 1,
+    "float": 1.5,
+    "bool": True,
+    "date": date(2024, 2, 29),
+    "datetime": datetime(2024, 2, 29, tzinfo=UTC),
+    "uuid": UUID(int=0),
+}
+"""A value of each converter that doesn't give text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is known about the place of a function: the path, the dependencies, and who calls it."""
+
+    path: Mapping[str, Converter]
+    dependencies: Collection[str]
+    socket: bool
+    methods: Collection[str]
+
+
+def choose(function: Callable[..., Any], around: Surroundings, place: str) -> tuple[Parameter, ...]:
+    """The parameters of a function with their sources.
+
+    Args:
+        function: what is going to be called.
+        around: the place it is called at.
+        place: where it was written, `file:line`.
+
+    Raises:
+        ImproperlyConfigured: a parameter can't come from there, or two of them exclude each other.
+    """
+    who = f"{name_of(function)} at {place}"
+    parameters = tuple(_chosen(each, around, who) for each in read(function, place))
+    _check_bodies(parameters, around, who)
+    _check_twice(parameters, who)
+    return parameters
+
+
+def _chosen(declared: Declared, around: Surroundings, who: str) -> Parameter:
+    who = f"{who}: the parameter {declared.name!r}"
+    source = _source(declared, around, who)
+    marker = declared.marker
+    alias = (marker.alias if marker is not None else None) or declared.name
+    if source == "header" and (marker is None or marker.alias is None):
+        alias = alias.replace("_", "-")
+    required, default = declared.required, declared.default
+    if required and is_optional(declared.annotation):
+        required, default = False, None
+    parameter = Parameter(
+        name=declared.name,
+        source=source,
+        alias=alias,
+        annotation=_limited(declared),
+        required=required or source == "path",
+        default=default,
+        marker=marker,
+    )
+    if source == "path":
+        _check_path(parameter, around, who)
+    elif source in ("query", "header", "cookie") and holds(declared.annotation, Upload):
+        raise ImproperlyConfigured(f"{who} is an Upload, and comes from the {source}; mark it with File()")
+    return parameter
+
+
+def _limited(declared: Declared) -> Any:
+    """The type with the marker's limits; those of a pydantic model are for pydantic."""
+    if declared.marker is None or has_model(declared.annotation):
+        return declared.annotation
+    return constrained(declared.annotation, declared.marker.constraints)
+
+
+def _source(declared: Declared, around: Surroundings, who: str) -> Source:
+    name, marker = declared.name, declared.marker
+    if name in RESERVED:
+        _check_reserved(declared, around, who)
+        return "reserved"
+    if name in around.dependencies:
+        if marker is not None:
+            raise ImproperlyConfigured(f"{who} is a dependency, and is marked with {marker.word}; rename one of them")
+        return "dependency"
+    if name in BODIES:
+        if marker is not None and marker.source not in IN_BODY:
+            raise ImproperlyConfigured(
+                f"{who} is the body, and is marked with {marker.word}; rename it, and keep the name as the alias"
+            )
+        return marker.source if marker is not None else "body"
+    if name in around.path and marker is not None and marker.source != "path":
+        raise ImproperlyConfigured(
+            f"{who} is a parameter of the path, and is marked with {marker.word}; "
+            "rename it, and keep the name as the alias"
+        )
+    if name in around.path:
+        return "path"
+    return marker.source if marker is not None else "query"
+
+
+def _check_reserved(declared: Declared, around: Surroundings, who: str) -> None:
+    given = RESERVED[declared.name][0]
+    if declared.name == "socket" and not around.socket:
+        raise ImproperlyConfigured(f"{who} is the WebSocket, and there is none; take request, or declare @websocket")
+    if declared.marker is not None:
+        cure = "rename it, and keep the name as the alias"
+        raise ImproperlyConfigured(f"{who} is reserved for {given.__name__}, and is marked; {cure}")
+    wanted = [get_origin(each) or each for each in members(declared.annotation)]
+    if not any(each is Any or (isinstance(each, type) and issubclass(given, each)) for each in wanted):
+        raise ImproperlyConfigured(
+            f"{who} is reserved for {given.__name__}, and is annotated with {declared.annotation!r}; "
+            "leave the type out, or rename the parameter and give it a marker with that alias"
+        )
+
+
+def _check_path(parameter: Parameter, around: Surroundings, who: str) -> None:
+    converter = around.path.get(parameter.alias)
+    if converter is None:
+        known = ", ".join(around.path) or "none"
+        raise ImproperlyConfigured(
+            f"{who} is marked with Path(), and the path has no parameter {parameter.alias!r}; it has {known}"
+        )
+    sample = SAMPLES.get(converter.name)
+    if sample is None:
+        return
+    try:
+        msgspec.convert(sample, parameter.annotation, strict=False)
+    except REFUSALS as error:
+        if ", got `" in str(error):
+            raise ImproperlyConfigured(
+                f"{who} is a {converter.name} by the path, and {parameter.annotation!r} by its type; make them the same"
+            ) from None
+    except TypeError as error:
+        raise ImproperlyConfigured(f"{who}: {error}") from error
+
+
+def is_as_converted(parameter: Parameter, converter: Converter) -> bool:
+    """Whether the path gives the value as it is wanted already, so that it is only looked up."""
+    if converter is not CONVERTERS.get(converter.name):  # one of the application's own, which is taken at its word
+        return parameter.marker is None or not parameter.marker.constraints
+    kinds = members(parameter.annotation) if parameter.marker is None else (parameter.annotation,)
+    return Any in kinds or type(SAMPLES.get(converter.name, "")) in kinds
+
+
+def _check_bodies(parameters: tuple[Parameter, ...], around: Surroundings, who: str) -> None:
+    readers = [each for each in parameters if each.source in IN_BODY]
+    if not readers:
+        return
+    names = ", ".join(each.name for each in readers)
+    if around.socket:
+        raise ImproperlyConfigured(f"{who} takes {names} from a body; a WebSocket has none, so receive it as a message")
+    bodiless = [method for method in BODILESS if method in around.methods]
+    if bodiless:
+        raise ImproperlyConfigured(
+            f"{who} takes {names} from a body, which a {bodiless[0]} request has none of; use POST, or the query"
+        )
+    whole = [each.name for each in readers if is_whole(each)]
+    if whole and len(readers) > 1:
+        raise ImproperlyConfigured(
+            f"{who} takes {names} from the body, and {whole[0]} is all of it; put the others into its type"
+        )
+
+
+def is_whole(parameter: Parameter) -> bool:
+    """Whether a parameter is the whole body, and not one field of a form."""
+    return parameter.source == "body" or (parameter.source in IN_BODY and parameter.name in BODIES)
+
+
+def _check_twice(parameters: tuple[Parameter, ...], who: str) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for each in parameters:
+        alias = each.alias.lower() if each.source == "header" else each.alias
+        first = seen.setdefault((each.source, alias), each.name)
+        if first != each.name:
+            both = f"the parameters {first!r} and {each.name!r}"
+            raise ImproperlyConfigured(f"{who}: {both} are both the {each.source} {each.alias!r}; leave one out")

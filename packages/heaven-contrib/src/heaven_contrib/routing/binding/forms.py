@@ -1,0 +1,157 @@
+"""A whole form as one value: a Struct, dataclass or model of its fields, a dict of them, or its files."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+
+import msgspec
+from msgspec import UNSET
+
+from heaven import Request, Upload
+from heaven.bodies.forms import Repeatable
+from heaven.errors import ValidationError
+from heaven_contrib.routing.binding.annotations import bare, holds, members, takes_many, without_uploads
+from heaven_contrib.routing.binding.bodies import MISSING_BODY, BodyReader, held_to
+from heaven_contrib.routing.binding.models import Model, has_model
+from heaven_contrib.routing.binding.parameters import Parameter
+from heaven_contrib.routing.binding.texts import Texts, fault
+
+
+def form_reader(annotation: Any, constraints: Mapping[str, Any]) -> BodyReader:
+    """What reads a form, urlencoded or multipart, as a value of a type.
+
+    Args:
+        annotation: a Struct, dataclass, TypedDict or pydantic model, whose fields are looked up by name; a dict of str,
+            of lists, or of `Upload`; `Upload` or a list of them.
+        constraints: limits of the value as a whole.
+
+    Raises:
+        TypeError: a form has no such value.
+
+    Example:
+        >>> form_reader(int, {})
+        Traceback (most recent call last):
+        TypeError: a form can't be read as int; give a Struct, a dataclass, a dict or Upload
+    """
+    kinds = [each for each in members(annotation) if each not in (None, type(None))]
+    kind = bare(kinds[0]) if len(kinds) == 1 else annotation
+    if has_model(kind):
+        return _model(kind, constraints)
+    origin = get_origin(kind) or kind
+    if origin in (dict, Mapping, Any, object):
+        return _mapping(kind, annotation)
+    if kind is Upload:
+        return _one_file
+    if holds(kind, Upload) and takes_many(without_uploads(kind)):
+        return lambda req: held_to(without_uploads(annotation), _files(req))
+    fields = _fields_of(kind)
+    if fields is None:
+        written = getattr(annotation, "__name__", annotation)
+        raise TypeError(f"a form can't be read as {written}; give a Struct, a dataclass, a dict or Upload")
+    return _made_of(kind, fields)
+
+
+def _files(req: Request) -> list[Upload]:
+    return [upload for name in req.files for upload in req.files.getall(name)]
+
+
+def _one_file(req: Request) -> Upload:
+    """The file of a form, whatever its field is called."""
+    files = _files(req) if req.body else []
+    if len(files) != 1:
+        message = "Expected one file" if files else "Missing required file"
+        raise ValidationError([fault(["body"], message)])
+    return files[0]
+
+
+def _mapping(kind: Any, annotation: Any) -> BodyReader:
+    values = (get_args(kind) or (str, Any))[1]
+    many = takes_many(without_uploads(values))
+    as_written = without_uploads(annotation)
+
+    def read(req: Request) -> Any:
+        if not req.body:
+            raise ValidationError([MISSING_BODY])
+        parts: list[Repeatable[Any]] = [req.files] if holds(values, Upload) else [req.form]
+        if values is Any:
+            parts.append(req.files)
+        found = {name: part.getall(name) if many else part[name] for part in parts for name in part}
+        return held_to(as_written, found, strict=False)
+
+    return read
+
+
+def _model(kind: Any, constraints: Mapping[str, Any]) -> BodyReader:
+    model = Model(kind, constraints)
+    fields: Mapping[str, Any] = getattr(kind, "model_fields", {})
+    many = {
+        each.alias or name
+        for name, each in fields.items()
+        if any((get_origin(member) or member) in (list, set, tuple, frozenset) for member in members(each.annotation))
+    }
+
+    def read(req: Request) -> Any:
+        if not req.body:
+            return model.read_fields({})
+        parts: list[Repeatable[Any]] = [req.form, req.files]
+        return model.read_fields(
+            {name: part.getall(name) if name in many else part[name] for part in parts for name in part}
+        )
+
+    return read
+
+
+def _made_of(kind: Any, fields: Sequence[Parameter]) -> BodyReader:
+    texts = Texts(fields)
+    known = {each.alias for each in fields}
+    forbids = issubclass(kind, msgspec.Struct) and kind.__struct_config__.forbid_unknown_fields
+
+    def read(req: Request) -> Any:
+        unknown = [name for name in (*req.form, *req.files) if name not in known] if forbids and req.body else ()
+        if unknown:
+            faults = [fault(["body", name], "Unknown field") for name in unknown]
+            raise ValidationError([*texts.faults(req), *faults])
+        values = texts.read(req)
+        try:
+            return kind(**{name: value for name, value in values.items() if value is not UNSET})
+        except (ValueError, TypeError) as error:  # what a __post_init__ says is for the client, as with JSON
+            raise ValidationError([fault(["body"], str(error))]) from None
+
+    return read
+
+
+def _fields_of(kind: Any) -> list[Parameter] | None:
+    """The fields of a class as parameters, or None where it has none to be told of."""
+    if not hasattr(kind, "__mro__"):
+        return None
+    hints = get_type_hints(kind, include_extras=True)
+    if issubclass(kind, msgspec.Struct):
+        return [
+            _field(each.name, hints[each.name], each.required, each.encode_name)
+            for each in msgspec.structs.fields(kind)
+        ]
+    if dataclasses.is_dataclass(kind):
+        told = (each for each in dataclasses.fields(kind) if each.init)
+        return [_field(each.name, hints[each.name], _has_no_default(each)) for each in told]
+    if is_typeddict(kind):
+        required: frozenset[str] = getattr(kind, "__required_keys__", frozenset())
+        return [_field(name, hint, name in required) for name, hint in get_type_hints(kind).items()]
+    return None
+
+
+def _has_no_default(each: dataclasses.Field[Any]) -> bool:
+    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+
+
+def _field(name: str, annotation: Any, required: bool, alias: str | None = None) -> Parameter:
+    return Parameter(
+        name=name,
+        source="file" if holds(annotation, Upload) else "form",
+        alias=alias or name,
+        annotation=annotation,
+        required=required,
+        default=UNSET,
+        marker=None,
+    )
