@@ -21,6 +21,7 @@ from heaven.declaring.registrations import (
     Route,
     Wrap,
     Written,
+    checked_host,
     checked_limit,
     checked_origins,
     checked_prefix,
@@ -251,14 +252,16 @@ class App(Verbs, HookWords, EventWords, Keeping):
 
     # Other applications
 
-    def mount(  # noqa: PLR0917 (positional since its first release)
+    def mount(
         self,
         child: App | ASGIApp,
         prefix: str = "",
         subdomain: str | None = None,
         isolated: bool = True,
         name: str | None = None,
+        *,
         surrounds: Sequence[Surround] = (),
+        host: str | None = None,
     ) -> None:
         """Serve another application below a prefix.
 
@@ -269,6 +272,8 @@ class App(Verbs, HookWords, EventWords, Keeping):
             isolated: an App keeps its own store and config; False lets it share this one's.
             name: goes before the names of its routes: `url_for("blog:post")`.
             surrounds: what stands around its routes, the outermost first; heaven-contrib's levels are such.
+            host: the hosts it is found under, such as `"{tenant}.shop.test"`, in place of a subdomain; its parameters
+                are among `req.params`.
 
         Raises:
             RegistrationError: it is no application, or it contains this one.
@@ -279,7 +284,8 @@ class App(Verbs, HookWords, EventWords, Keeping):
         mounted = child if isinstance(child, App) else _foreign(child)
         below = checked_prefix(prefix, "mount", place)
         below_subdomain = checked_subdomain(subdomain, "mount", place)
-        mount = Mount(mounted, below, below_subdomain, isolated, name, place, tuple(surrounds))
+        below_host = checked_host(host, subdomain, "mount", place)
+        mount = Mount(mounted, below, below_subdomain, isolated, name, place, tuple(surrounds), below_host)
         if isinstance(child, App):
             self._adopt(child, isolated, place)
         self.written.mounts.append(mount)

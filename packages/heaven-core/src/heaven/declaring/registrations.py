@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from heaven.declaring.hooks import Hook
     from heaven.declaring.steps import Observer
     from heaven.declaring.surrounds import Surround
+    from heaven.http.host_patterns import HostPattern
     from heaven.serving.foreign import Foreign
     from heaven.types import ASGIApp, Handler, Slashes, SocketHandler
 
@@ -70,7 +71,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mount:
-    """A child under a prefix: another App, or any ASGI application."""
+    """A child under a prefix: another App, or any ASGI application; `host` and `subdomain` exclude each other."""
 
     child: App | Foreign
     prefix: str
@@ -79,6 +80,7 @@ class Mount:
     name: str | None
     place: str
     surrounds: tuple[Surround, ...] = ()
+    host: HostPattern | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,6 +170,24 @@ def checked_subdomain(subdomain: object, role: str, place: str) -> str | None:
             f"{role} at {place} got the subdomain {subdomain!r}; give labels such as 'api' or 'eu.api', or '*'"
         )
     return name
+
+
+def checked_host(host: str | None, subdomain: str | None, role: str, place: str) -> HostPattern | None:
+    """A pattern of hosts, read; what is wrong with it is told with the place it was written at.
+
+    Raises:
+        RegistrationError: it can't work, or there is a subdomain as well.
+    """
+    if host is None:
+        return None
+    if subdomain is not None:
+        raise RegistrationError(f"{role} at {place} got host={host!r} and subdomain={subdomain!r}; give one of them")
+    from heaven.http.host_patterns import parse_host  # loaded with the first host
+
+    try:
+        return parse_host(host)
+    except RegistrationError as error:
+        raise RegistrationError(f"{role} at {place}: {error}") from None
 
 
 def checked_limit(name: str, value: float | None, role: str, place: str, *, whole: bool = False) -> None:

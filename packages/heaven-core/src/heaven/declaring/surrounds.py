@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from heaven.app import App
     from heaven.callables import AsyncFunction
     from heaven.declaring.registrations import Rescue, Route
+    from heaven.http.host_patterns import HostPattern
     from heaven.messages.site import Site
     from heaven.routing.patterns import Pattern
     from heaven.serving.recovery import Recovery
@@ -33,12 +34,13 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surrounded:
-    """A route with all that is around it, the outermost first."""
+    """A route with all that is around it, the outermost first; `host` has parameters that join those of `pattern`."""
 
     placed: tuple[Placed, ...]
     route: Route
     pattern: Pattern
     root: App
+    host: HostPattern | None = None
 
 
 class Folded(Protocol):

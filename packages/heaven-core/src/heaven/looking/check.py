@@ -82,7 +82,7 @@ def _each_route_once(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 def _taker(wiring: Wiring, entry: Entry) -> str | None:
     """What takes the sample path of a route in its place, or None where it is the route itself."""
-    found = wiring.tables_of(entry.subdomain).find(entry.method, _sample(entry))
+    found = wiring.tables_with(entry).find(entry.method, _sample(entry))
     if found is not None and isinstance(found[0], Island):
         return _taker(found[0].wiring, entry)
     if found is not None and found[0] is entry.endpoint:

@@ -37,7 +37,7 @@ class Explanation:
     `route` is None where no route matches; `status` then says what is answered instead, `allow` which methods the path
     has, and `why` what to do about it. With a `route`, `status` is None, or what is answered because the query does not
     convert: then the handler is none of the `steps`. `levels` are what was declared around the route, the outermost
-    first.
+    first. `host` is the pattern of hosts that matched, where an application is mounted under one.
     """
 
     method: str
@@ -51,6 +51,7 @@ class Explanation:
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     neighbours: tuple[Neighbour, ...] = ()
     levels: tuple[str, ...] = ()
+    host: str | None = None
     steps: tuple[Step, ...] = ()
     limits: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -58,7 +59,9 @@ class Explanation:
         answer = f", so {self.status}" if self.status is not None else ""
         lines = [
             f"{self.method} {self.url}",
-            f"  subdomain  {self.subdomain or 'none'}: {self.table}",
+            f"  host       {self.host}: {self.table}"
+            if self.host is not None
+            else f"  subdomain  {self.subdomain or 'none'}: {self.table}",
             f"  route      {self.route or 'none'}{answer}: {self.why}",
         ]
         if self.allow:
@@ -81,6 +84,9 @@ class _Asked:
     path: str
     raw_path: bytes
     query: bytes
+    host: str | None
+    """Its name, in the form that hosts are compared in; None for a path alone."""
+    subdomain: str | None
 
 
 def explain(wiring: Wiring, method: str, url: str) -> Explanation:
@@ -93,22 +99,22 @@ def explain(wiring: Wiring, method: str, url: str) -> Explanation:
     """
     parts = urlsplit(url)
     path = parts.path or "/"
-    asked = _Asked(method, url, unquote(path), path.encode(), parts.query.encode())
     name = host_name(parts.netloc.rpartition("@")[2])
     if wiring.hosts is not None and parts.netloc and name not in wiring.hosts:
         why = f"the host of {url!r} is not among App(hosts=...)"
         return Explanation(method, url, None, "no table", None, why, status=400, steps=_wraps(wiring, "/*"))
     subdomain = subdomain_of(name, wiring.domain) if name is not None else None
-    return _explained(wiring, asked, subdomain, _wraps(wiring, "/*"))
+    asked = _Asked(method, url, unquote(path), path.encode(), parts.query.encode(), name, subdomain)
+    return _explained(wiring, asked, _wraps(wiring, "/*"))
 
 
-def _explained(wiring: Wiring, asked: _Asked, subdomain: str | None, wraps: tuple[Step, ...]) -> Explanation:
+def _explained(wiring: Wiring, asked: _Asked, wraps: tuple[Step, ...]) -> Explanation:
     """What a request meets in this wiring, once it is through the middleware around it."""
-    table, tables = _tables(wiring, subdomain)
+    host, table, tables, given = _tables(wiring, asked)
     found = tables.find(asked.method, asked.path, asked.raw_path)
     if found is not None and isinstance(found[0], Island):
         inner = found[0].wiring
-        return _explained(inner, asked, subdomain, (*wraps, *_wraps(inner, _below(tables, asked, found[0]))))
+        return _explained(inner, asked, (*wraps, *_wraps(inner, _below(tables, asked, found[0]))))
     entry = next((each for each in wiring.entries if found is not None and each.endpoint is found[0]), None)
     neighbours = _neighbours(wiring, tables, asked, entry)
     if found is None or entry is None:
@@ -116,7 +122,8 @@ def _explained(wiring: Wiring, asked: _Asked, subdomain: str | None, wraps: tupl
         return Explanation(
             method=asked.method,
             url=asked.url,
-            subdomain=subdomain,
+            subdomain=asked.subdomain,
+            host=host,
             table=table,
             route=None,
             why=why,
@@ -130,19 +137,20 @@ def _explained(wiring: Wiring, asked: _Asked, subdomain: str | None, wraps: tupl
     return Explanation(
         method=asked.method,
         url=asked.url,
-        subdomain=subdomain,
+        subdomain=asked.subdomain,
+        host=host,
         table=table,
         route=entry.pattern.text,
         why=_why(entry) if refused is None else f"{refused[1]}; registered at {entry.route.place}",
         status=None if refused is None else refused[0],
-        params=found[1],
+        params={**found[1], **given},
         neighbours=neighbours,
         levels=entry.folded.lines if entry.folded is not None else (),
         steps=(
             *wraps,
-            *_hooks(entry.before, asked.path, subdomain),
+            *_hooks(entry.before, asked.path, asked.subdomain),
             *(() if refused else (handler,)),
-            *_hooks(entry.after, asked.path, subdomain),
+            *_hooks(entry.after, asked.path, asked.subdomain),
         ),
         # A WebSocket has neither: its messages have limits of the server's, and it may stay open.
         limits={} if entry.method == SOCKET else {"max_body_size": entry.max_body_size, "timeout": entry.timeout},
@@ -175,12 +183,18 @@ def _refused(entry: Entry, query: bytes) -> tuple[int, str] | None:
     return None
 
 
-def _tables(wiring: Wiring, subdomain: str | None) -> tuple[str, Tables]:
+def _tables(wiring: Wiring, asked: _Asked) -> tuple[str | None, str, Tables, dict[str, Any]]:
+    """The pattern of the host, if any; the name of the tables, and they themselves; the parameters in the host."""
+    below = wiring.below_host(asked.host)
+    if below is not None:
+        pattern, tables, given = below
+        return pattern.text, f"the routes of this host ({asked.host}), and no others", tables, given
+    subdomain = asked.subdomain
     if subdomain in wiring.by_subdomain and subdomain is not None:
-        return f"its own routes ({subdomain})", wiring.by_subdomain[subdomain]
+        return None, f"its own routes ({subdomain})", wiring.by_subdomain[subdomain], {}
     if subdomain is not None and "*" in wiring.by_subdomain:
-        return 'the routes of "*", which take subdomains that no route names', wiring.by_subdomain["*"]
-    return "the routes without a subdomain", wiring.default
+        return None, 'the routes of "*", which take subdomains that no route names', wiring.by_subdomain["*"], {}
+    return None, "the routes without a subdomain", wiring.default, {}
 
 
 def _why(entry: Entry) -> str:

@@ -28,6 +28,7 @@ from heaven.routing.patterns import Pattern, parse_pattern
 from heaven.routing.table import RouteTable
 from heaven.serving.endpoint import Endpoint
 from heaven.serving.foreign import Foreign
+from heaven.serving.hosting import Where, check_mount, check_route, in_order
 from heaven.serving.missing import Missing
 from heaven.serving.recovery import Recovery
 from heaven.serving.sheltered import Sheltered, answer_inside
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from heaven.app import App
     from heaven.declaring.steps import Observer
     from heaven.declaring.surrounds import Folded, Surround
+    from heaven.http.host_patterns import HostPattern
     from heaven.types import ASGIApp, Receive, Scope, Send, Slashes
 
 
@@ -45,12 +47,13 @@ Rescues: TypeAlias = "Mapping[int | type[BaseException], Rescue]"
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far an application reaches: the prefix and subdomain it is mounted under, and what surrounds it."""
+    """How far an application reaches: the prefix and host it is mounted under, and what surrounds it."""
 
     app: App
     root: App
     prefix: str = ""
     subdomain: str | None = None
+    host: HostPattern | None = None
     hooks: tuple[tuple[Hook, ...], ...] = ()
     rescues: tuple[Rescues, ...] = ()
     observers: tuple[Observer, ...] = ()
@@ -82,19 +85,26 @@ class Reach:
         reach = self
         for each in surrounds:
             reach = replace(reach, rescues=(_observed(each.rescues, reach.observers), *reach.rescues))
-            way = (reach.prefix, reach.subdomain, *(placed.surround for placed in reach.placed), each)
+            way = (reach.prefix, reach.where, *(placed.surround for placed in reach.placed), each)
             made = reach.root.written.made.setdefault(way, {})
             placed = Placed(each, _site_of_misses(reach), _recovery(reach), made)
             reach = replace(reach, placed=(*reach.placed, placed))
         return reach
 
+    @property
+    def where(self) -> Where:
+        """Whose tables its routes stand in, unless they say otherwise."""
+        return self.host or self.subdomain
+
     def down(self, mount: Mount) -> Reach:
         """The place of a mount."""
+        check_mount(mount, self.where)
         step = f"{mount.name}:" if mount.name else ""
         return replace(
             self,
             prefix=self.prefix + mount.prefix,
             subdomain=mount.subdomain or self.subdomain,
+            host=mount.host or self.host,
             named=tuple((app, name + step) for app, name in self.named),
         ).inside(mount.surrounds)
 
@@ -134,25 +144,25 @@ class _Draft:
         self.islands: list[tuple[Reach, Mount]] = []
         self.hooks: list[Hook] = []
         self.entries: list[Entry] = []
-        self._routes_of: dict[str | None, RouteTable[Runnable]] = {}
-        self._sockets_of: dict[str | None, RouteTable[Runnable]] = {}
-        self._nested: dict[str | None, RouteTable[Missing | Sheltered]] = {}
+        self._routes_of: dict[Where, RouteTable[Runnable]] = {}
+        self._sockets_of: dict[Where, RouteTable[Runnable]] = {}
+        self._nested: dict[Where, RouteTable[Missing | Sheltered]] = {}
         self._claimed: dict[tuple[Any, ...], Route] = {}
         self._answered: set[tuple[Any, ...]] = set()
 
-    def open(self, subdomain: str | None) -> None:
-        """Give a subdomain its tables."""
-        self._routes_of.setdefault(subdomain, RouteTable(slashes=self.slashes))
-        self._sockets_of.setdefault(subdomain, RouteTable(slashes=self.slashes))
+    def open(self, where: Where) -> None:
+        """Give a subdomain or host its tables."""
+        self._routes_of.setdefault(where, RouteTable(slashes=self.slashes))
+        self._sockets_of.setdefault(where, RouteTable(slashes=self.slashes))
 
-    def add(self, subdomain: str | None, method: str, pattern: Pattern, target: Runnable) -> None:
+    def add(self, where: Where, method: str, pattern: Pattern, target: Runnable) -> None:
         """Let a target serve a method and pattern."""
-        self.open(subdomain)
-        (self._sockets_of if method == SOCKET else self._routes_of)[subdomain].add(method, pattern, target)
+        self.open(where)
+        (self._sockets_of if method == SOCKET else self._routes_of)[where].add(method, pattern, target)
 
-    def claim(self, subdomain: str | None, method: str, pattern: Pattern, route: Route) -> Route | None:
+    def claim(self, where: Where, method: str, pattern: Pattern, route: Route) -> Route | None:
         """Take a place for a route, or give back the one that has it already."""
-        key = (subdomain, method, pattern.shape(self.slashes))
+        key = (where, method, pattern.shape(self.slashes))
         taken = self._claimed.setdefault(key, route)
         return None if taken is route else taken
 
@@ -173,16 +183,16 @@ class _Draft:
 
     def answer(self, reach: Reach) -> None:
         """Let a child answer for what it has no route for; of several in one place, the one that was mounted first."""
-        place = (reach.subdomain, parse_pattern(reach.prefix or "/").shape("ignore"))
+        place = (reach.where, parse_pattern(reach.prefix or "/").shape("ignore"))
         if place not in self._answered:
             self._answered.add(place)
-            nested = self._nested.setdefault(reach.subdomain, RouteTable(slashes="strict"))
+            nested = self._nested.setdefault(reach.where, RouteTable(slashes="strict"))
             missing = _missing(reach)
             for text in everything_below(reach.prefix, "strict"):
                 nested.add(OTHER, parse_pattern(text), missing)
 
-    def finish(self, reach: Reach) -> dict[str | None, Tables]:
-        """The tables of every subdomain, None for what has none."""
+    def finish(self, reach: Reach) -> dict[Where, Tables]:
+        """The tables of every subdomain and host, None for what has none."""
         missing = _missing(reach)
         return {
             name: Tables(routes, self._sockets_of[name], missing, self._nested.get(name))
@@ -212,7 +222,8 @@ def _compile(reach: Reach, names: Names) -> Wiring:
     wiring = Wiring(
         app=app,
         default=tables[None],
-        by_subdomain={name: found for name, found in tables.items() if name is not None},
+        by_subdomain={name: found for name, found in tables.items() if isinstance(name, str)},
+        by_pattern=in_order(tables),
         domain=options.domain,
         hosts=options.hosts,
         proxies=options.trusted_proxies,
@@ -232,7 +243,7 @@ def _wrapped(reach: Reach, wiring: Wiring) -> ASGIApp:
     has counted, cached or opened stays.
     """
     stacks = reach.app.written.stacks
-    key = (reach.root, reach.prefix, reach.subdomain)
+    key = (reach.root, reach.prefix, reach.where)
     if key not in stacks:
         stacks[key] = _Stack(reach.app.written.wraps, wiring)
     stack: _Stack = stacks[key]
@@ -270,7 +281,7 @@ def _gather(reach: Reach, draft: _Draft) -> None:
         if child.written.wraps:
             draft.islands.append((inner, mount))
         else:
-            if inner.prefix != reach.prefix or mount.subdomain is not None:
+            if inner.prefix != reach.prefix or inner.where != reach.where:
                 draft.answer(inner)
             _gather(inner, draft)
 
@@ -283,12 +294,14 @@ def _rank(noted: tuple[Reach, Route, Pattern]) -> int:
 
 def _add_route(reach: Reach, draft: _Draft, route: Route, pattern: Pattern) -> None:
     subdomain = route.subdomain or reach.subdomain
+    if reach.host is not None:
+        check_route(reach.host, route, pattern)
     _add_name(reach, draft, route, pattern)
     for method in _methods(route.method):
-        taken = draft.claim(subdomain, method, pattern, route)
+        taken = draft.claim(reach.host or subdomain, method, pattern, route)
         if taken is None:
             entry = _entry(reach, route, method, pattern, subdomain)
-            draft.add(subdomain, method, pattern, entry.endpoint)
+            draft.add(reach.host or subdomain, method, pattern, entry.endpoint)
             draft.entries.append(entry)
         elif taken.method == route.method:
             raise RegistrationError(
@@ -318,7 +331,7 @@ def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain:
     recovery = _recovery(reach)
     folded: Folded | None = None
     if reach.placed:
-        folded = reach.placed[-1].surround.fold(Surrounded(reach.placed, route, pattern, reach.root))
+        folded = reach.placed[-1].surround.fold(Surrounded(reach.placed, route, pattern, reach.root, reach.host))
     handler = folded.call if folded is not None else route.call
     call = observed(reach.observers, "HANDLER", route.function, pattern.text, handler)
     calls = {"before": tuple(hook.call for hook in before), "after": tuple(hook.call for hook in after)}
@@ -340,7 +353,7 @@ def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain:
     if folded is not None:
         endpoint = folded.around(endpoint)
     limits = (options.max_body_size, options.timeout)
-    return Entry(method, pattern, subdomain, reach.app, route, before, after, *limits, endpoint, folded)
+    return Entry(method, pattern, subdomain, reach.app, route, before, after, *limits, endpoint, folded, reach.host)
 
 
 def _recovery(reach: Reach) -> Recovery:
@@ -397,12 +410,12 @@ def _add_island(reach: Reach, draft: _Draft, mount: Mount) -> None:
     draft.entries += wiring.entries
     draft.hooks += wiring.hooks
     place = Route(None, parse_pattern(reach.prefix or "/"), _unused, _unused, None, Options(), mount.place)
-    for subdomain in dict.fromkeys((reach.subdomain, *wiring.by_subdomain)):
+    for where in dict.fromkeys((reach.where, *wiring.by_subdomain, *(host for host, _ in wiring.by_pattern))):
         for pattern in map(parse_pattern, everything_below(reach.prefix, draft.slashes)):
             for method in (*METHODS, OTHER, SOCKET):
-                taken = draft.claim(subdomain, method, pattern, place)
+                taken = draft.claim(where, method, pattern, place)
                 if taken is None:
-                    draft.add(subdomain, method, pattern, island)
+                    draft.add(where, method, pattern, island)
                 elif taken.function is _unused:
                     raise RegistrationError(
                         f"the mounts at {taken.place} and {mount.place} both have WRAP and everything below "

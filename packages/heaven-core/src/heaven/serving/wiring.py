@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from heaven.declaring.hooks import Hook
     from heaven.declaring.registrations import Route
     from heaven.declaring.surrounds import Folded
+    from heaven.http.host_patterns import HostPattern
     from heaven.http.proxies import TrustedProxies
     from heaven.routing.patterns import Pattern
     from heaven.routing.table import Found, RouteTable
@@ -51,9 +52,10 @@ class Entry:
     timeout: float | None
     endpoint: Runnable
     folded: Folded | None = None
+    host: HostPattern | None = None
 
     def __str__(self) -> str:
-        host = f"{self.subdomain}." if self.subdomain else ""
+        host = self.host.text if self.host is not None else f"{self.subdomain}." if self.subdomain else ""
         lines = [f"{self.method:9} {host}{self.pattern.text}  {self.route.place}"]
         lines += [f"    LEVEL   {line}" for line in (self.folded.lines if self.folded is not None else ())]
         for hook in (*self.before, *self.after):
@@ -69,7 +71,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """The routes of one subdomain, and what answers where none of them matches.
+    """The routes of one subdomain or host, and what answers where none of them matches.
 
     WebSockets have a table of their own: a client can send a request with the method `WEBSOCKET`.
     """
@@ -117,6 +119,7 @@ class Wiring:
     hooks: tuple[Hook, ...] = ()
     outermost: ASGIApp | None = None
     by_host: bool = False
+    by_pattern: tuple[tuple[HostPattern, Tables], ...] = ()
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.entries))
@@ -131,10 +134,11 @@ class Wiring:
         if scope.get("root_path"):
             path, raw_path = path_below_root(scope), _raw_below_root(scope, raw_path)
         tables = self.default
+        given: dict[str, Any] | None = None
         is_http = scope["type"] == "http"
         if self.by_host:
             try:
-                tables = self.tables_for(scope)
+                tables, given = self.tables_for(scope)
             except BadRequest as error:
                 return tables.missing.refuse(error, scope, receive, send)
         if is_http:
@@ -143,12 +147,14 @@ class Wiring:
                 # PERF: the static routes first, without a call: 0.97 of the time on static JSON.
                 static = tables.routes.static.get(method)
                 if static is not None and path in static:
-                    return static[path].run(scope, receive, send, {})
+                    return static[path].run(scope, receive, send, {} if given is None else given)
             # PERF: Tables.find, written out: one frame less.
             found = tables.routes.find(method, path, raw_path) or tables.routes.find(OTHER, path, raw_path)
         else:
             found = tables.sockets.find(SOCKET, path, raw_path)
         if found is not None:
+            if given is not None:
+                found[1].update(given)
             return found[0].run(scope, receive, send, found[1])
         missing = tables.missing_at(path, raw_path)
         if not is_http:
@@ -171,8 +177,8 @@ class Wiring:
         leads_elsewhere = toggled[1:2] in ("/", "\\")
         return toggled if toggled and not leads_elsewhere and tables.routes.methods(toggled) else None
 
-    def tables_for(self, scope: Scope) -> Tables:
-        """The tables for a request's host: of its subdomain, else of `"*"`, else the default ones.
+    def tables_for(self, scope: Scope) -> tuple[Tables, dict[str, Any] | None]:
+        """The tables for a request's host, and the parameters in it: of its pattern, else of its subdomain.
 
         Raises:
             BadRequest: the Host is malformed, or none of the application's.
@@ -188,13 +194,30 @@ class Wiring:
         name = host_name(host) if host is not None else None
         if self.hosts is not None and name not in self.hosts:
             raise BadRequest("This host is not served here.")
-        return self.tables_of(subdomain_of(name, self.domain) if name is not None else None)
+        below = self.below_host(name)
+        if below is not None:
+            return below[1:]
+        return self.tables_of(subdomain_of(name, self.domain) if name is not None else None), None
+
+    def below_host(self, name: str | None) -> tuple[HostPattern, Tables, dict[str, Any]] | None:
+        """The most specific pattern that matches a host, with its tables and parameters; None without one."""
+        if self.by_pattern and name is not None:
+            labels = name.split(".")
+            for pattern, tables in self.by_pattern:
+                given = pattern.match(labels)
+                if given is not None:
+                    return pattern, tables, given
+        return None
 
     def tables_of(self, subdomain: str | None) -> Tables:
         """The tables of a subdomain; unknown ones fall to `"*"`, then to the default."""
         if subdomain is None:
             return self.default
         return self.by_subdomain.get(subdomain) or self.by_subdomain.get("*") or self.default
+
+    def tables_with(self, entry: Entry) -> Tables:
+        """The tables that a route stands in."""
+        return dict(self.by_pattern)[entry.host] if entry.host is not None else self.tables_of(entry.subdomain)
 
     def url_for(self, app: App, name: str, params: Mapping[str, Any]) -> str:
         """The path of a named route of an application, with the prefixes it is mounted under."""
