@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
 
 from msgspec import Raw, Struct
 from msgspec.json import Encoder
@@ -15,62 +16,52 @@ from heaven.http.headers import field_value
 from heaven.messages.response import deliverable
 from heaven_contrib.routing.overlay import overlay
 
-__all__ = ["json_body", "knows_models", "put_body"]
+__all__ = ["Write", "knows_models", "writer"]
 
 _BYTES: tuple[type, ...] = (bytes, bytearray, memoryview)
-_LABELLED = (dict, list, Raw, Struct)
+_TEXTS: tuple[type, ...] = (str, *_BYTES)
+_LABELLED: tuple[type, ...] = (dict, list, Raw, Struct)
+
+Write: TypeAlias = Callable[[Any, Response], None]
+"""Has a value for the body of a response, with its Content-Type."""
 
 
-def put_body(value: Any, res: Response, media_type: str | None) -> None:
-    """Have a value for the body.
+@lru_cache(maxsize=256)
+def writer(media_type: str | None) -> Write:
+    """What writes values under one media type.
+
+    It takes anything that a handler may return but responses, and raises TypeError for what can't be written. None is
+    empty, bytes go out as they are, an async iterator piece by piece.
 
     Args:
-        value: anything that a handler may return, but no response. None is empty, bytes go out as they are, an async
-            iterator piece by piece.
-        res: the response that gets it.
-        media_type: JSON is written for `application/json`, types that end with `+json`, and None; for any other, str is
-            sent as it is, and numbers as text.
+        media_type: JSON is written for `application/json`, types that end with `+json` (RFC 6839 3.1), and None; for
+            any other, str is sent as it is, in UTF-8, and numbers as text.
 
     Raises:
-        TypeError: it can't be written under this media type.
         HeaderError: the media type can't stand in a header (RFC 9110 5.5).
 
     Example:
         >>> res = Response()
-        >>> put_body("<h1>Hello</h1>", res, "text/html")
+        >>> writer("text/html")("<h1>Hello</h1>", res)
         >>> res.body, res.headers["content-type"]
         ('<h1>Hello</h1>', 'text/html; charset=utf-8')
     """
     if media_type is None:
-        res.body = json_body(value)
-        return
-    is_json, content_type = _read(media_type)
-    res.body = body = json_body(value) if is_json else _text_body(value, media_type)
+        return _write_json
+    essence = media_type.partition(";")[0].strip().lower()
+    is_json = essence == "application/json" or essence.endswith("+json")
+    charset = "; charset=utf-8" if essence.startswith("text/") and "charset=" not in media_type.lower() else ""
+    fields = ((b"content-type", field_value(media_type + charset, "content-type")),)
+    body_of = _json_body if is_json else partial(_text_body, media_type)
     # PERF: the core says so by itself, and a response without header fields is sent in half the time.
-    labelled = content_type == b"application/json" and isinstance(body, _LABELLED)
-    if body is not None and not labelled:
-        overlay(res, ((b"content-type", content_type),))
+    labelled = _LABELLED if media_type == "application/json" else ()
 
+    def write(value: Any, res: Response) -> None:
+        res.body = body = body_of(value)
+        if body is not None and not isinstance(body, labelled):
+            overlay(res, fields)
 
-def json_body(value: Any) -> Any:
-    """What the core sends as JSON for this value, or as it is where it is bytes or comes piece by piece.
-
-    Args:
-        value: what a handler returned.
-
-    Raises:
-        TypeError: it can't be written as JSON; the message names its type.
-
-    Example:
-        >>> json_body(b"7"), bytes(json_body("seven"))
-        (b'7', b'"seven"')
-    """
-    if isinstance(value, str):
-        return Raw(encode_json(str.__str__(value)))  # msgspec writes no subclass of str by itself
-    if value is None or isinstance(value, _BYTES) or not knows_models():
-        return value
-    body = deliverable(value)
-    return Raw(_encode(value)) if body is None else body
+    return write
 
 
 def knows_models() -> bool:
@@ -78,8 +69,22 @@ def knows_models() -> bool:
     return "pydantic" in sys.modules
 
 
-def _text_body(value: Any, media_type: str) -> Any:
-    if value is None or isinstance(value, (str, *_BYTES)):
+def _write_json(value: Any, res: Response) -> None:
+    res.body = _json_body(value)
+
+
+def _json_body(value: Any) -> Any:
+    """What the core sends as JSON for this value, or as it is where it is bytes or comes piece by piece."""
+    if isinstance(value, str):
+        return Raw(encode_json(str.__str__(value)))  # msgspec writes no subclass of str by itself
+    if not knows_models() or value is None or isinstance(value, _BYTES):
+        return value
+    body = deliverable(value)
+    return Raw(_encode(value)) if body is None else body
+
+
+def _text_body(media_type: str, value: Any) -> Any:
+    if value is None or isinstance(value, _TEXTS):
         return value
     if isinstance(value, int | float):
         return encode_json(value)
@@ -90,15 +95,6 @@ def _text_body(value: Any, media_type: str) -> Any:
             "return str or bytes, or declare a media type of JSON"
         )
     return body
-
-
-@lru_cache(maxsize=256)
-def _read(media_type: str) -> tuple[bool, bytes]:
-    """Whether a media type is one of JSON (RFC 6839 3.1), and the Content-Type; text is UTF-8 unless it says so."""
-    essence = media_type.partition(";")[0].strip().lower()
-    is_json = essence == "application/json" or essence.endswith("+json")
-    charset = "; charset=utf-8" if essence.startswith("text/") and "charset=" not in media_type.lower() else ""
-    return is_json, field_value(media_type + charset, "content-type")
 
 
 def _model(value: Any) -> Any:

@@ -11,7 +11,7 @@ from heaven import Response as CoreResponse
 from heaven import ResponseHeaders
 from heaven.http.cookies import SameSite
 from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
-from heaven_contrib.routing.bodies import put_body
+from heaven_contrib.routing.bodies import writer
 from heaven_contrib.routing.cookies import Cookie
 from heaven_contrib.routing.overlay import overlay
 from heaven_contrib.routing.threads import iterated_in_thread
@@ -76,7 +76,7 @@ class Response:
     ) -> None:
         self.content: Any = content
         self.status_code: int | None = status_code
-        self.headers: ResponseHeaders = ResponseHeaders()
+        self._headers: ResponseHeaders | None = None
         self.background: BackgroundTask | BackgroundTasks | None = background
         if media_type is not None:
             self.media_type = media_type
@@ -87,6 +87,13 @@ class Response:
             if not isinstance(cookie, Cookie):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"{type(self).__name__} got the cookie {cookie!r}; give a Cookie(key, value)")
             self.headers.raw.append((b"set-cookie", cookie.baked))
+
+    @property
+    def headers(self) -> ResponseHeaders:
+        """The header fields: `response.headers["x"] = "y"` replaces, `response.headers.add("x", "y")` appends."""
+        if self._headers is None:
+            self._headers = ResponseHeaders()
+        return self._headers
 
     @classmethod
     def of(cls, value: Any, status_code: int, media_type: str | None) -> Self:
@@ -158,10 +165,8 @@ class Response:
             >>> class Enveloped(Response):
             ...     def render(self, content):
             ...         return {"data": content}
-            >>> res = CoreResponse()
-            >>> Enveloped([1, 2]).put(res)
-            >>> res.body
-            {'data': [1, 2]}
+            >>> Enveloped([1, 2], 201)
+            <Enveloped 201>
         """
         return content
 
@@ -178,14 +183,14 @@ class Response:
         if self.status_code is not None:
             res.status = self.status_code
         self.put_body(res, media_type)
-        if self.headers.raw:
-            overlay(res, self.headers.raw)
+        if self._headers is not None:
+            overlay(res, self._headers.raw)
         if self.background is not None:
             self.background.put(res)
 
     def put_body(self, res: CoreResponse, media_type: str | None) -> None:
         """Write the body, and the headers that belong to it; `put` does the rest."""
-        put_body(self.render(self.content), res, self.media_type or media_type)
+        writer(self.media_type or media_type)(self.render(self.content), res)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>" if self.status_code is None else f"<{type(self).__name__} {self.status_code}>"
