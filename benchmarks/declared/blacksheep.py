@@ -18,7 +18,7 @@ DISTRIBUTIONS = ("blacksheep", "rodi", "pydantic")
 NOTES = {
     "declared-post": "FromJSON[pydantic model]: a dataclass is not held to its types",
     "declared-dependencies": "three transient classes: its services are made by constructors, which see no request",
-    "declared-levels": "3 middlewares of one mounted application: a mount within a mount is not found",
+    "declared-levels": "3 middlewares of one mounted application: those of the applications around it would not run",
 }
 
 json_settings.use(loads=DECODE)
