@@ -123,16 +123,19 @@ def _made(factory: Factory, declared: Mapping[str, Inject]) -> Node:
     marked: dict[str, Injected] = {}
     wanted: list[str] = []
     for each in _parameters(factory):
+        by_name = each.kind is not each.POSITIONAL_ONLY
         if each.name in factory.keywords or each.kind in _OPEN:
             continue
         if isinstance(each.default, Injected):
             marked[each.name] = each.default
-        elif each.default is each.empty and each.name not in declared:
-            raise ImproperlyConfigured(
-                f"{name_of(factory)} needs {each.name!r}, which its Factory was not given, and "
-                f"{missing(each.name, declared, 'is declared')}"
+        elif each.default is each.empty and not (by_name and each.name in declared):
+            cure = (
+                missing(each.name, declared, "is declared") if by_name else "it is taken by position only, so give it"
             )
-        if each.kind is not each.POSITIONAL_ONLY:
+            raise ImproperlyConfigured(
+                f"{name_of(factory)} needs {each.name!r}, which its Factory was not given; {cure}"
+            )
+        if by_name:
             wanted.append(each.name)
     return Node(factory, *_settled(factory, wanted, marked, declared), None)
 
