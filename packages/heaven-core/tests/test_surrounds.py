@@ -9,7 +9,7 @@ import pytest
 from driver import request
 from heaven import App, HTTPError, NoSuchURL, NotFound
 from heaven.callables import awaitable
-from heaven.declaring.registrations import Options, Rescue, Route, checked_pattern
+from heaven.declaring.registrations import Options, Part, Rescue, Route, checked_pattern
 from heaven.declaring.surrounds import undeclared
 from sockets import talk
 
@@ -194,6 +194,26 @@ async def test_what_no_route_matched_is_sheltered(method):
     bare = App()
     bare.written.surrounds.append(Level("root", shelters=False))
     assert "x-sheltered" not in (await request(bare, "GET", "/nothing")).headers
+
+
+async def test_a_part_of_an_application_answers_for_what_it_has_no_route_for():
+    """Below its path the levels see what no route matched; the innermost part counts, and a child before it."""
+    child = App()
+    child.ON(404, lambda req, res, ctx, error: {"missing": "child"})
+    outer, inner, level = Level("outer"), Level("inner"), Level("mount")
+    app = App()
+    declare(app, "/api/v1/orders", plain, outer, inner)
+    app.written.parts += [Part("/api", (outer,)), Part("/api/v1", (outer, inner)), Part("/api/child", (outer, level))]
+    app.mount(child, "/api/child", surrounds=[outer, level])
+
+    async def shelter_of(path, method="GET"):
+        return (await request(app, method, path)).headers.get("x-sheltered")
+
+    assert "outer" == await shelter_of("/api/nothing")
+    assert "outer.inner" == await shelter_of("/api/v1/nothing")
+    assert "outer.inner" == await shelter_of("/api/v1/orders", "OPTIONS")
+    assert await shelter_of("/nothing") is None
+    assert {"missing": "child"} == (await request(app, "GET", "/api/child/nothing")).json
 
 
 async def test_a_host_that_is_refused_is_sheltered_too():

@@ -85,14 +85,18 @@ class Level:
     redirect_slashes: bool | None = None
 
     def __str__(self) -> str:
-        said = ", ".join(name for name in SAID if getattr(self, name) not in _SILENT)
-        return f"{self.label}: {said or 'nothing'}"
+        said = ", ".join(name for name in SAID if getattr(self, name) not in _SILENT[name])
+        return f"{self.label}: {said}" if said else self.label
 
 
 SAID: tuple[str, ...] = tuple(LevelParameters.__annotations__)
 """The names of all that a level can say."""
 
-_SILENT: tuple[Any, ...] = ((), None, {}, MappingProxyType({}))
+_SILENT: Mapping[str, tuple[Any, ...]] = {
+    **dict.fromkeys(SAID, ((), None, {}, MappingProxyType({}))),
+    "deprecated": (False,),
+    "include_in_schema": (True,),
+}
 
 
 def level(kind: Kind, label: str, place: str, **given: Any) -> Level:

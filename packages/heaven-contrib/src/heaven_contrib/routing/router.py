@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 from heaven.app import App
 from heaven.callables import awaitable, name_of
 from heaven.declaring.event_words import SHUTDOWN, STARTUP
-from heaven.declaring.registrations import Event, Route, checked_pattern
+from heaven.declaring.registrations import Event, Part, Route, checked_pattern
 from heaven.declaring.surrounds import undeclared
 from heaven.errors import NoSuchURL
 from heaven_contrib.routing.decorators import Decorators
@@ -276,6 +276,8 @@ class Router(App, Decorators):
         if include.app is not None:
             self._mount(include.app, branch)
             return
+        if include.level.middleware or include.level.exception_handlers:
+            self.written.parts.append(Part(branch.path, branch.surrounds))
         for route in include.routes:
             self._add(route, branch)
 

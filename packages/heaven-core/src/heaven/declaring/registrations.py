@@ -92,6 +92,14 @@ class Wrap:
     place: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What stands around all that is below a path of one application, also around what no route matches there."""
+
+    path: str
+    surrounds: tuple[Surround, ...]
+
+
 def below(prefix: str, pattern: Pattern, *, hints: bool = True) -> Pattern:
     """The pattern as it is below a prefix: `/:id` below `/orders` is `/orders/:id`."""
     query = "&".join(f"{hint.name}:{hint.converter.name}" for hint in pattern.hints) if hints else ""
@@ -249,8 +257,8 @@ class Written:
 
     `claimed` has the place of each route, so that a second one at a place is refused when it is said. `stacks` has the
     middleware that was made of `wraps`, for each place the application is mounted at. `observers` have each function
-    shown to them when the application is compiled. `surrounds` stand around all its routes; `made` is what was made for
-    surrounds below it.
+    shown to them when the application is compiled. `surrounds` stand around all its routes, `parts` around those below a path;
+    `made` is what was made for surrounds below it.
     """
 
     def __init__(self) -> None:
@@ -265,5 +273,6 @@ class Written:
         self.daemons: list[tuple[Callable[..., Any], float, str]] = []
         self.observers: list[Observer] = []
         self.surrounds: list[Surround] = []
+        self.parts: list[Part] = []
         self.made: dict[Any, dict[Any, Any]] = {}
         self.claimed: dict[tuple[object, ...], Route] = {}

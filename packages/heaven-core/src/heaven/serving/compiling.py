@@ -284,6 +284,8 @@ def _gather(reach: Reach, draft: _Draft) -> None:
             if inner.prefix != reach.prefix or inner.where != reach.where:
                 draft.answer(inner)
             _gather(inner, draft)
+    for part in sorted(reach.app.written.parts, key=lambda part: -len(part.surrounds)):
+        draft.answer(replace(reach.inside(part.surrounds), prefix=reach.prefix + part.path))
 
 
 def _rank(noted: tuple[Reach, Route, Pattern]) -> int:
