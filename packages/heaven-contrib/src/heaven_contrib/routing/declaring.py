@@ -175,7 +175,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 def _docstring(function: Callable[..., Any]) -> str | None:
     while isinstance(function, partial):
         function = function.func
-    return inspect.getdoc(function)
+    return inspect.cleandoc(function.__doc__) if function.__doc__ else None
 
 
 def _default_status(methods: tuple[str, ...]) -> int:

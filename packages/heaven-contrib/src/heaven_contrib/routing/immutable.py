@@ -15,7 +15,7 @@ class Immutable:
         ...         self.name = name
         >>> Shop("north").name = "south"
         Traceback (most recent call last):
-        AttributeError: name of a Shop stays as it was declared; declare another Shop
+        AttributeError: Shop.name stays as it was declared; declare another Shop
     """
 
     __slots__ = ()
@@ -30,7 +30,7 @@ class Immutable:
 
     def _refuse(self, name: str) -> None:
         kind = type(self).__name__
-        raise AttributeError(f"{name} of a {kind} stays as it was declared; declare another {kind}")
+        raise AttributeError(f"{kind}.{name} stays as it was declared; declare another {kind}")
 
 
 __all__ = ["Immutable"]

@@ -8,7 +8,7 @@ from typing import Any
 from heaven.callables import name_of, place_of, said_at
 
 _FOLDER = os.path.dirname(__file__) + os.sep  # noqa: PTH120 (pathlib is loaded for nothing else)
-_GENERATED = "<string>"  # what dataclasses call the file of the __init__ they write
+_GENERATED = ("<string>", "<frozen ")  # the __init__ that dataclasses write, and the metaclass of abstract classes
 
 
 def declared_at() -> str:
@@ -18,7 +18,7 @@ def declared_at() -> str:
         >>> declared_at().rpartition(":")[2]
         '1'
     """
-    return said_at(_FOLDER, _GENERATED)
+    return said_at(_FOLDER, *_GENERATED)
 
 
 def shown(value: Any) -> str:
