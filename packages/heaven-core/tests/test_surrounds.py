@@ -122,26 +122,24 @@ async def test_the_innermost_error_handler_answers():
     """Levels are lexical: the route's own handlers come first, then those around it, each outwards."""
     told = []
 
-    def teller(name, *, fails=False):
+    def teller(name):
         async def tell(req, res, ctx, error):
             told.append(name)
-            if fails:
-                raise RuntimeError(name)
             res.status = 418
 
         return tell
 
     child = App()
-    child.written.surrounds.append(Level("child", [(NotFound, teller("child", fails=True))]))
-    declare(child, "/orders", failing, Level("gateway", [(404, teller("gateway", fails=True))]))
+    child.written.surrounds.append(Level("child", [(NotFound, teller("child"))]))
+    declare(child, "/orders", failing, Level("gateway", [(404, teller("gateway"))]))
     app = App()
     app.ON(HTTPError, teller("root"))
-    app.mount(child, "/shop", surrounds=[Level("mount", [(404, teller("mount", fails=True))])])
+    app.mount(child, "/shop", surrounds=[Level("mount", [(404, teller("mount"))])])
     assert 418 == (await request(app, "GET", "/shop/orders")).status
-    assert ["gateway", "child", "mount", "root"] == told
+    assert ["gateway"] == told
     told.clear()
     assert 418 == (await request(app, "GET", "/shop/nothing")).status
-    assert ["child", "mount", "root"] == told
+    assert ["child"] == told
 
 
 async def test_a_handler_that_takes_all_answers_http_errors_too():
@@ -160,6 +158,21 @@ async def test_a_handler_that_takes_all_answers_http_errors_too():
     declare(app, "/core", failing, Level("gateway"))
     answers = [(await request(app, "GET", path)).status for path in ("/general", "/special", "/core")]
     assert [418, 410, 404] == answers
+
+
+async def test_what_a_level_raises_goes_to_the_next_one():
+    """A level's error handler that raises has its own error answered, by the levels outside of it."""
+
+    async def translate(req, res, ctx, error):
+        raise HTTPError(410) from error
+
+    async def gone(req, res, ctx, error):
+        res.status = error.status + 1
+
+    app = App()
+    declare(app, "/plain", failing, Level("outer"), Level("inner", [(404, translate), (410, gone)]))
+    declare(app, "/caught", failing, Level("outer", [(410, gone)]), Level("inner", [(404, translate)]))
+    assert [410, 411] == [(await request(app, "GET", path)).status for path in ("/plain", "/caught")]
 
 
 async def test_what_was_made_for_a_place_is_kept():

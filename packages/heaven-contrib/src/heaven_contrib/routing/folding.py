@@ -200,7 +200,7 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
             call = simple(called, resolution.read, respond)
         else:
             call = resolved(called, resolve, respond, cleans=cleans)
-        call = surrounded(call, runs)
+        call = surrounded(call, runs, respond)
     documented = _documented(leaf, merged, resolution.bindings, guarded=bool(runs.permissions))
     return FoldedRoute(call=call, lines=_lines(levels), cleans=cleans, documented=documented)
 

@@ -86,12 +86,13 @@ def resolved(function: AsyncFunction, resolve: Resolve, respond: Respond, *, cle
     return call_and_clean
 
 
-def surrounded(call: AsyncFunction, around: Around) -> AsyncFunction:
+def surrounded(call: AsyncFunction, around: Around, respond: Respond = apply) -> AsyncFunction:
     """A call with what levels declare before and after it; itself where there is nothing.
 
     Args:
         call: what the core would call: of a declared handler, or of any other route.
         around: what is before and after it.
+        respond: what becomes of the value with which a `before_request` answers in place of the handler.
     """
     if not around:
         return call
@@ -111,7 +112,7 @@ def surrounded(call: AsyncFunction, around: Around) -> AsyncFunction:
         for hook in before:
             answer = await hook(req)
             if answer is not None:
-                apply(answer, res)
+                respond(answer, res)
                 break
         else:
             answer = await call(req, res, ctx)

@@ -49,16 +49,20 @@ class Recovery:
         By class along its MRO, then by status: 500 for what is no HTTPError. What answers an HTTPError is said for its
         class or its status, so handlers for `Exception` at large don't see it, unless they take all.
         """
+        return [rescue for _, rescue in self._found(error, 0)]
+
+    def _found(self, error: BaseException, outside: int) -> list[tuple[int, Rescue]]:
+        """The handlers from a level outwards, each with the number of the level outside of its own."""
         status = error.status if isinstance(error, HTTPError) else None
         special = BaseException if status is None else HTTPError
-        classes = [kind for kind in type(error).__mro__ if issubclass(kind, special)]
-        general = [kind for kind in (Exception, BaseException) if kind not in classes]
-        events: list[int | type[BaseException]] = [*classes, status or 500, *general]
+        classes = type(error).__mro__[:-1]
+        own = [kind for kind in classes if issubclass(kind, special)]
+        events: list[int | type[BaseException]] = [*own, status or 500, *(kind for kind in classes if kind not in own)]
         return [
-            level[event]
-            for level in self._levels
-            for event in events
-            if event in level and (event not in general or level[event].takes_all)
+            (number, level[event])
+            for number, level in enumerate(self._levels[outside:], outside + 1)
+            for position, event in enumerate(events)
+            if event in level and (position <= len(own) or level[event].takes_all)
         ]
 
     async def answer(self, error: Exception, req: Request, res: Response, ctx: Context, *, late: bool = False) -> None:
@@ -80,7 +84,9 @@ class Recovery:
             res.outcome = "aborted"
             return
         res.outcome = _outcome(error)
-        for rescue in self.handlers(error):
+        todo = self._found(error, 0)
+        while todo:
+            outside, rescue = todo.pop(0)
             try:
                 _prepare(error, res, late)
                 result = await rescue.call(req, res, ctx, error)
@@ -88,8 +94,13 @@ class Recovery:
                     res.body = result
             except Abort:
                 pass
-            except Exception:
-                log.exception("the error handler at %s failed on %s", rescue.place, type(error).__name__)
+            except Exception as failure:
+                if rescue.takes_all:
+                    # What it raised is what there is to answer now, for the levels outside of its own.
+                    error, todo = failure, self._found(failure, outside)
+                    res.outcome = _outcome(error)
+                else:
+                    log.exception("the error handler at %s failed on %s", rescue.place, type(error).__name__)
                 continue
             # A handler of one class knows what it answers; one for everything does not, so nothing goes by unseen.
             if rescue.event in (500, Exception):
