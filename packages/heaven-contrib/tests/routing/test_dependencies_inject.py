@@ -1,5 +1,7 @@
 """What declares dependencies, and what is refused where it is written."""
 
+# ruff: noqa: B008
+
 from __future__ import annotations
 
 import dataclasses
@@ -176,11 +178,14 @@ def test_a_factory_calls_with_what_it_was_given():
 
 
 def test_marks_are_found_wherever_they_stand():
-    """A mark is a default, or in Annotated, with a default of its own or without."""
+    """A mark is a default, in Annotated, or the annotation, with a default of its own or without."""
 
-    def handler(plain, db=Injects(), limit: Annotated[int, "other", Injects(5)] = 6, page: int = 1): ...
+    def handler(
+        plain, user: Injects(), db=Injects(), limit: Annotated[int, "other", Injects(5)] = 6, page: int = 1
+    ): ...
 
-    assert {"db": NEEDED, "limit": 5} == {name: mark.default for name, mark in marks(handler).items()}
+    assert {"user": NEEDED, "db": NEEDED, "limit": 5} == {name: mark.default for name, mark in marks(handler).items()}
+    assert "{'user': Injects(), 'db': Injects(), 'limit': Injects(5)}" == str(marks(handler))
 
 
 def test_a_mark_that_was_not_called_is_refused():

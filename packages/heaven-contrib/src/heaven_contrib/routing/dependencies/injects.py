@@ -22,7 +22,7 @@ class Injected:
 
 # A function that gives Any, and no class: as the default of a parameter it has to fit every annotation.
 def Injects(default: Any = NEEDED) -> Any:
-    """Mark a parameter as a dependency, so that it is never read from the request, as the default or in Annotated.
+    """Mark a parameter as a dependency, so that it is never read from the request: as its default, or in Annotated.
 
     Args:
         default: the value where no level declares a dependency of this name. Without one such a route is refused.

@@ -41,4 +41,4 @@ def marks(function: Callable[..., Any]) -> Mapping[str, Injected]:
 
 def _on(parameter: Declared) -> tuple[Any, ...]:
     extras = get_args(parameter.annotation)[1:] if get_origin(parameter.annotation) is Annotated else ()
-    return (*extras, parameter.default)
+    return (*extras, parameter.annotation, parameter.default)
