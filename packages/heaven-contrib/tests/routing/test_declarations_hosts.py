@@ -22,17 +22,14 @@ def refusal(declare) -> str:
     ("host", "pattern"),
     [
         ("shop.test", "shop.test"),
-        ("API.Shop.test.", "api.shop.test"),
+        ("API.Shop.test", "api.shop.test"),
         ("localhost", "localhost"),
         ("127.0.0.1", "127.0.0.1"),
-        ("api.{tenant}.example.com", "api.:tenant.example.com"),
-        ("{ tenant : int }.example.com", ":tenant:int.example.com"),
-        ("<tenant>.<Region>.example.com", ":tenant.:Region.example.com"),
-        (":tenant.example.com", ":tenant.example.com"),
+        ("api.{ Tenant }.example.com", "api.{Tenant}.example.com"),
     ],
 )
 def test_hosts_are_patterns_between_dots(host, pattern):
-    """Names are compared in lower case; parameters are written as in paths."""
+    """Names are compared in lower case; a parameter is all between two dots."""
     assert pattern == Host(host, routes=[]).host
 
 
@@ -55,17 +52,14 @@ def test_a_host_never_changes():
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"host": 7}, "got host=7; give a name such as 'api.{tenant}.example.com'"),
-        ({"host": ""}, "got host=''; give a name"),
-        ({"host": "shop.test:8000"}, "'test:8000' can't stand between dots; write names alone, without scheme, port"),
-        ({"host": "https://shop.test"}, "'https://shop' can't stand between dots"),
-        ({"host": "shop..test"}, "'' can't stand between dots"),
-        ({"host": "{tenant}s.test"}, "'{tenant}s' can't stand between dots"),
-        ({"host": "*.test"}, "'*' can't stand between dots"),
-        ({"host": "/shop"}, "'/shop' can't stand between dots"),
+        ({"host": 7}, "a host is a str like 'api.shop.test', and 7 is a int"),
+        ({"host": ""}, "the host '' can't work"),
+        ({"host": "shop.test:8000"}, "write it without scheme, port and path"),
+        ({"host": "https://shop.test"}, "write it without scheme, port and path"),
+        ({"host": "shop..test"}, "the host 'shop..test' can't work"),
+        ({"host": "{tenant}s.test"}, "the host '{tenant}s.test' can't work"),
+        ({"host": "{tenant:int}.test"}, "'tenant:int' is not a name"),
         ({"host": "{a}.{a}.test"}, "the name 'a' is used twice"),
-        ({"host": "{a:integer}.test"}, "'integer' is not a type of parameter"),
-        ({"host": "shop.{a:path}"}, "a parameter takes what is between two dots, so no path"),
         ({"host": "shop.test", "routes": None}, "got nothing to serve; give exactly one of app and routes"),
         ({"host": "shop.test", "app": "declared_routes:app"}, "got app and routes; give exactly one of app and routes"),
         ({"host": "shop.test", "routes": ["/"]}, "got '/' in its routes"),

@@ -6,6 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heaven import register_converter
+from heaven.routing import converters
+from heaven.routing.converters import CONVERTERS
 from heaven.routing.patterns import parse_pattern
 from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.paths import join, names, to_pattern
@@ -75,6 +78,17 @@ def test_what_can_be_no_path_is_refused(path, why):
     assert str(caught.value).startswith(WHERE)
     assert repr(path) in str(caught.value)
     assert why in str(caught.value)
+
+
+def test_types_that_a_project_added_can_be_used(monkeypatch):
+    """They have to be there before the first path that uses them."""
+    monkeypatch.setattr(converters, "CONVERTERS", known := dict(CONVERTERS))
+    path = "/posts/{title:declared_slug}"
+    with pytest.raises(ImproperlyConfigured, match="'declared_slug' is not a type of parameter"):
+        to_pattern(path, WHERE)
+    register_converter("declared_slug", parse=str, sample="hello-world")
+    assert "/posts/:title:declared_slug" == to_pattern(path)
+    assert "declared_slug" in known
 
 
 def test_patterns_are_joined_outermost_first():

@@ -79,28 +79,12 @@ def names(pattern: str) -> tuple[str, ...]:
     return parse_pattern(pattern or "/").names
 
 
-def to_parameter(text: str) -> str | None:
-    """A parameter in brackets, as the core spells it; None for everything else.
-
-    Args:
-        text: what stands between two slashes.
-
-    Example:
-        >>> to_parameter("{ id : int }"), to_parameter("<page>"), to_parameter("users")
-        (':id:int', ':page', None)
-    """
-    found = _PARAMETER.fullmatch(text)
-    if found is None:
-        return None
-    name, colon, kind = (found[1] or found[2] or "").partition(":")
-    return f":{name.strip()}{colon}{kind.strip()}"
-
-
 def _segment(text: str, path: str, where: str) -> str:
     """What stands between two slashes, with the slash before it, in the core's spelling."""
-    parameter = to_parameter(text)
-    if parameter is not None:
-        return f"/{parameter}"
+    found = _PARAMETER.fullmatch(text)
+    if found is not None:
+        name, colon, kind = (found[1] or found[2] or "").partition(":")
+        return f"/:{name.strip()}{colon}{kind.strip()}"
     if _BRACKET.search(text):
         _refuse(path, where, f"a parameter takes all between two slashes, as in '/{{name}}', and {text!r} has more")
     if "*" in text:
@@ -125,4 +109,4 @@ def _refuse(path: str, where: str, why: str) -> NoReturn:
     raise ImproperlyConfigured(f"{where} got the path {path!r}, which can't work: {why}")
 
 
-__all__ = ["join", "names", "to_parameter", "to_pattern"]
+__all__ = ["join", "names", "to_pattern"]
