@@ -22,7 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _STATUS = {"POST": 201, "DELETE": 204, SOCKET: 101}
-_WITHOUT_BODY = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+_WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")
 _BODY = ("data", "payload")
 _WITHOUT_CONTENT = (204, 304)
 
@@ -146,7 +146,7 @@ def _check_signature(declaration: AnyHandler, where: str) -> None:
     """Refuse what the names of the parameters alone tell; their types may not exist yet."""
     taken = _parameters(declaration.function)
     bodies = [name for name in _BODY if name in taken]
-    methods = ", ".join(declaration.methods)
+    bodiless = [method for method in _WITHOUT_BODY if method in declaration.methods]
     if declaration.is_socket:
         if bodies:
             raise ImproperlyConfigured(f"{where} takes {bodies[0]}, and a WebSocket has no body; read from socket")
@@ -155,12 +155,12 @@ def _check_signature(declaration: AnyHandler, where: str) -> None:
         if not is_async(declaration.function):
             raise ImproperlyConfigured(f"{where} is not async; write it as `async def name(socket: WebSocket)`")
     elif "socket" in taken:
-        raise ImproperlyConfigured(f"{where} takes socket, and {methods} has none; declare it with @websocket")
+        raise ImproperlyConfigured(f"{where} takes socket, and a request has none; declare it with @websocket")
     elif len(bodies) == len(_BODY):
         raise ImproperlyConfigured(f"{where} takes both data and payload, which are the same body; keep one of them")
-    elif bodies and _WITHOUT_BODY.issuperset(declaration.methods):
+    elif bodies and bodiless:
         raise ImproperlyConfigured(
-            f"{where} takes {bodies[0]}, and a body of {methods} means nothing (RFC 9110 9.3.1); "
+            f"{where} takes {bodies[0]}, and a body of {bodiless[0]} means nothing (RFC 9110 9.3.1); "
             "use @post, @put or @patch, or read the query string by names of your own"
         )
 
