@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 from msgspec import Raw, Struct
-from msgspec.json import Encoder
 
 from heaven import Response
 from heaven.bodies.json import encode_json
@@ -16,7 +14,7 @@ from heaven.http.headers import field_value
 from heaven.messages.response import deliverable
 from heaven_contrib.routing.overlay import overlay
 
-__all__ = ["Write", "knows_models", "writer"]
+__all__ = ["Write", "writer"]
 
 _BYTES: tuple[type, ...] = (bytes, bytearray, memoryview)
 _TEXTS: tuple[type, ...] = (str, *_BYTES)
@@ -64,23 +62,13 @@ def writer(media_type: str | None) -> Write:
     return write
 
 
-def knows_models() -> bool:
-    """Whether there can be pydantic models in a value: only where something imported pydantic."""
-    return "pydantic" in sys.modules
-
-
 def _write_json(value: Any, res: Response) -> None:
     res.body = _json_body(value)
 
 
 def _json_body(value: Any) -> Any:
     """What the core sends as JSON for this value, or as it is where it is bytes or comes piece by piece."""
-    if isinstance(value, str):
-        return Raw(encode_json(str.__str__(value)))  # msgspec writes no subclass of str by itself
-    if not knows_models() or value is None or isinstance(value, _BYTES):
-        return value
-    body = deliverable(value)
-    return Raw(_encode(value)) if body is None else body
+    return Raw(encode_json(value)) if isinstance(value, str) else value
 
 
 def _text_body(media_type: str, value: Any) -> Any:
@@ -95,13 +83,3 @@ def _text_body(media_type: str, value: Any) -> Any:
             "return str or bytes, or declare a media type of JSON"
         )
     return body
-
-
-def _model(value: Any) -> Any:
-    """A pydantic model as the JSON that it writes of itself, under the names that its schema has."""
-    kind: type[Any] = value.__class__
-    write = getattr(kind, "model_dump_json", None)
-    return encode_json(value) if write is None else Raw(write(value, by_alias=True).encode())
-
-
-_encode = Encoder(enc_hook=_model).encode

@@ -14,7 +14,7 @@ from heaven_contrib.routing.documented import Documented
 from heaven_contrib.routing.exception_handlers import rescues
 from heaven_contrib.routing.headers import baked_headers
 from heaven_contrib.routing.leaves import Leaf
-from heaven_contrib.routing.operation import Around, connected, connected_between, resolved, simple, surrounded
+from heaven_contrib.routing.operation import Around, Respond, connected, connected_between, resolved, simple, surrounded
 from heaven_contrib.routing.permissions import compile_permissions
 from heaven_contrib.routing.request_hooks import compile_after, compile_before
 from heaven_contrib.routing.responding import Responder
@@ -254,7 +254,7 @@ def _made(made: dict[Any, Any], view: type[Any]) -> Any:
     return instance
 
 
-def _responder(leaf: Leaf, merged: Merged) -> Responder:
+def _responder(leaf: Leaf, merged: Merged) -> Respond:
     handler = leaf.handler
     return Responder(
         status_code=handler.status_code,
@@ -263,7 +263,7 @@ def _responder(leaf: Leaf, merged: Merged) -> Responder:
         headers=merged.response_headers,
         cookies=merged.response_cookies,
         background=handler.background,
-    )
+    ).respond
 
 
 def _distinct(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from heaven import Response as CoreResponse
 from heaven.bodies.json import encode_json
 from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
-from heaven_contrib.routing.bodies import Write, knows_models, writer
+from heaven_contrib.routing.bodies import Write, writer
 from heaven_contrib.routing.cookies import Cookie
 from heaven_contrib.routing.headers import ResponseHeader, baked_headers
 from heaven_contrib.routing.overlay import overlay, underlay
@@ -89,7 +89,7 @@ class Responder:
         self._fields = (*baked_headers(headers), *((b"set-cookie", cookie.baked) for cookie in cookies))
         self._background = background
         writer(media_type)  # refuses now what can't stand in a header
-        special = media_type or response_class or self._fields or background or knows_models()
+        special = media_type or response_class or self._fields or background
         self.respond: Write = self._respond if special else _plainly(status_code, self._respond)
         """What writes a value onto a response, in the shape that costs least."""
 

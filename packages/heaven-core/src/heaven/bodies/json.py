@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,16 +18,22 @@ _BOM = b"\xef\xbb\xbf"
 _decode_plain = msgspec.json.Decoder().decode
 
 
-def _unwritable(value: Any) -> NoReturn:
+def _written(value: Any) -> Any:
     kind: type[Any] = value.__class__
+    # Models of pydantic write themselves, under the names that their schema has; the core needs no pydantic for it.
+    model = getattr(kind, "model_dump_json", None)
+    if model is not None:
+        return msgspec.Raw(model(value, by_alias=True).encode())
+    if isinstance(value, str):
+        return str.__str__(value)
     raise TypeError(
         f"{kind.__module__}.{kind.__qualname__} can't be written as JSON; "
         "make it a dict, list, str, number, msgspec.Struct or dataclass first"
     )
 
 
-encode_json: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=_unwritable).encode
-"""Write a value as JSON: what msgspec knows, else a TypeError that names the type. One C call, no frame around it."""
+encode_json: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=_written).encode
+"""Write a value as JSON: what msgspec and pydantic know, else a TypeError that names the type. One C call, no frame."""
 
 
 def decode_json(raw: bytes) -> Any:
