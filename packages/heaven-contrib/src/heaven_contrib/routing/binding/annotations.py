@@ -26,6 +26,11 @@ def bare(annotation: Any) -> Any:
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
+def written(annotation: Any) -> str:
+    """A type as a message has it."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+
+
 def members(annotation: Any) -> tuple[Any, ...]:
     """The members of a union, or the type itself."""
     annotation = bare(annotation)

@@ -12,7 +12,7 @@ from heaven.bodies.json import REFUSALS
 from heaven.bodies.validation import TypedBody
 from heaven.errors import HTTPError, UnsupportedMediaType, ValidationError
 from heaven.http.media import parse_media_type
-from heaven_contrib.routing.binding.annotations import bare, members
+from heaven_contrib.routing.binding.annotations import bare, members, written
 from heaven_contrib.routing.binding.texts import fault
 
 BodyReader: TypeAlias = Callable[[Request], Any]
@@ -57,7 +57,7 @@ def require_json_type(annotation: Any, media_type: str | None) -> None:
         TypeError: it isn't.
     """
     if media_type is not None and media_type != "application/json" and not media_type.endswith("+json"):
-        raise TypeError(f"a body of {media_type} can be read as bytes or str, and not as {annotation}")
+        raise TypeError(f"a body of {media_type} can be read as bytes or str, and not as {written(annotation)}")
 
 
 def _is_any_mapping(kind: Any) -> bool:
@@ -107,20 +107,18 @@ class _JSON:
 
     def __call__(self, req: Request) -> Any:
         # PERF: TypedBody.decode, written out: its frame would be a fourth of what a small Struct takes.
-        req.require_json()
         try:
+            req.require_json()
             return self._decode(req.body)
-        except REFUSALS:
+        except (HTTPError, *REFUSALS):
             return self._refused(req)
 
     def _refused(self, req: Request) -> Any:
         if not req.body:
             raise ValidationError([MISSING_BODY]) from None
+        _ = req.json  # what is no JSON, malformed or compressed is refused as that
         try:
             return self._body.decode(req.body)
         except ValidationError as error:
             faults = [fault(["body", *each["loc"]], each["msg"]) for each in error.errors]
             raise ValidationError(faults, error.detail) from None
-        except HTTPError:
-            _ = req.json  # it refuses a body that is compressed, as what it is
-            raise

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any, Final, get_origin
-from uuid import UUID
+from typing import Annotated, Any, Final, get_origin
 
 import msgspec
 
 from heaven import Upload
 from heaven.bodies.json import REFUSALS
 from heaven.callables import name_of
-from heaven.routing.converters import CONVERTERS, Converter
-from heaven_contrib.routing.binding.annotations import constrained, holds, is_optional, members
+from heaven.routing.converters import Converter
+from heaven_contrib.routing.binding.annotations import PLAIN, constrained, holds, is_optional, members, written
 from heaven_contrib.routing.binding.models import has_model
 from heaven_contrib.routing.binding.parameters import IN_BODY, Parameter, Source
 from heaven_contrib.routing.binding.reserved import BODIES, RESERVED
@@ -23,16 +21,6 @@ from heaven_contrib.routing.errors import ImproperlyConfigured
 
 BODILESS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 """The methods whose requests have no body that means anything (RFC 9110 9.3)."""
-
-SAMPLES: Final[Mapping[str, Any]] = {
-    "int": 1,
-    "float": 1.5,
-    "bool": True,
-    "date": date(2024, 2, 29),
-    "datetime": datetime(2024, 2, 29, tzinfo=UTC),
-    "uuid": UUID(int=0),
-}
-"""A value of each converter that doesn't give text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +119,7 @@ def _check_reserved(declared: Declared, around: Surroundings, who: str) -> None:
     wanted = [get_origin(each) or each for each in members(declared.annotation)]
     if not any(each is Any or (isinstance(each, type) and issubclass(given, each)) for each in wanted):
         raise ImproperlyConfigured(
-            f"{who} is reserved for {given.__name__}, and is annotated with {declared.annotation!r}; "
+            f"{who} is reserved for {given.__name__}, and is annotated with {written(declared.annotation)}; "
             "leave the type out, or rename the parameter and give it a marker with that alias"
         )
 
@@ -143,15 +131,16 @@ def _check_path(parameter: Parameter, around: Surroundings, who: str) -> None:
         raise ImproperlyConfigured(
             f"{who} is marked with Path(), and the path has no parameter {parameter.alias!r}; it has {known}"
         )
-    sample = SAMPLES.get(converter.name)
-    if sample is None:
+    sample = converter.convert(converter.sample)
+    if isinstance(sample, str):
         return
     try:
         msgspec.convert(sample, parameter.annotation, strict=False)
     except REFUSALS as error:
         if ", got `" in str(error):
             raise ImproperlyConfigured(
-                f"{who} is a {converter.name} by the path, and {parameter.annotation!r} by its type; make them the same"
+                f"{who} is converted to {type(sample).__name__} by the path, and is annotated with "
+                f"{written(parameter.annotation)}; make them the same"
             ) from None
     except TypeError as error:
         raise ImproperlyConfigured(f"{who}: {error}") from error
@@ -159,10 +148,12 @@ def _check_path(parameter: Parameter, around: Surroundings, who: str) -> None:
 
 def is_as_converted(parameter: Parameter, converter: Converter) -> bool:
     """Whether the path gives the value as it is wanted already, so that it is only looked up."""
-    if converter is not CONVERTERS.get(converter.name):  # one of the application's own, which is taken at its word
-        return parameter.marker is None or not parameter.marker.constraints
-    kinds = members(parameter.annotation) if parameter.marker is None else (parameter.annotation,)
-    return Any in kinds or type(SAMPLES.get(converter.name, "")) in kinds
+    annotation = parameter.annotation
+    sample = converter.convert(converter.sample)
+    kinds = members(annotation) if get_origin(annotation) is not Annotated else ()
+    if type(sample) in PLAIN:
+        return type(sample) in kinds or Any in kinds or object in kinds
+    return any(each is Any or (isinstance(each, type) and isinstance(sample, each)) for each in kinds)
 
 
 def _check_bodies(parameters: tuple[Parameter, ...], around: Surroundings, who: str) -> None:

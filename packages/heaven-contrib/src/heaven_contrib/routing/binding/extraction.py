@@ -60,7 +60,7 @@ def bind(
     parameters = choose(function, around, place)
     try:
         return Binding(parameters, path)
-    except (TypeError, RegistrationError) as error:
+    except TypeError as error:
         raise ImproperlyConfigured(f"{name_of(function)} at {place}: {error}") from error
 
 
@@ -73,7 +73,6 @@ class Binding:
 
     Raises:
         TypeError: a value can't be made of what comes.
-        RegistrationError: JSON can't be decoded into the type of the body.
     """
 
     __slots__ = ("_body_name", "_lookups", "_read_body", "_reserved", "_texts", "needs_body", "parameters")
@@ -160,7 +159,10 @@ class Binding:
 
 def _body_reader(parameter: Parameter) -> BodyReader:
     """What reads the parameter that is the whole body; an empty one is the default, where there is one."""
-    read = _reader(parameter)
+    try:
+        read = _reader(parameter)
+    except (TypeError, RegistrationError) as error:
+        raise TypeError(f"the body {parameter.name!r}: {error}") from error
     if parameter.required:
         return read
     return lambda req: read(req) if req.body else parameter.default

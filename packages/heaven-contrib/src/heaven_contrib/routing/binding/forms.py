@@ -12,7 +12,7 @@ from msgspec import UNSET
 from heaven import Request, Upload
 from heaven.bodies.forms import Repeatable
 from heaven.errors import ValidationError
-from heaven_contrib.routing.binding.annotations import bare, holds, members, takes_many, without_uploads
+from heaven_contrib.routing.binding.annotations import bare, holds, members, takes_many, without_uploads, written
 from heaven_contrib.routing.binding.bodies import MISSING_BODY, BodyReader, held_to
 from heaven_contrib.routing.binding.models import Model, has_model
 from heaven_contrib.routing.binding.parameters import Parameter
@@ -48,8 +48,7 @@ def form_reader(annotation: Any, constraints: Mapping[str, Any]) -> BodyReader:
         return lambda req: held_to(without_uploads(annotation), _files(req))
     fields = _fields_of(kind)
     if fields is None:
-        written = getattr(annotation, "__name__", annotation)
-        raise TypeError(f"a form can't be read as {written}; give a Struct, a dataclass, a dict or Upload")
+        raise TypeError(f"a form can't be read as {written(annotation)}; give a Struct, a dataclass, a dict or Upload")
     return _made_of(kind, fields)
 
 

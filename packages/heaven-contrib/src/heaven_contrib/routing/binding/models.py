@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 from heaven import Request
-from heaven.bodies.json import decode_json
-from heaven.errors import BadRequest, HTTPError, ValidationError
-from heaven_contrib.routing.binding.annotations import within
+from heaven.errors import BadRequest, ValidationError
+from heaven_contrib.routing.binding.annotations import within, written
 from heaven_contrib.routing.binding.bodies import MISSING_BODY
 
 _NO_JSON = (b"NaN", b"Infinity")
@@ -41,13 +40,12 @@ class Model:
 
     def __init__(self, annotation: Any, constraints: Mapping[str, Any]) -> None:
         pydantic = import_module("pydantic")  # whoever has made a model has imported it already
-        from typing import Annotated
-
         limited = Annotated[annotation, pydantic.Field(**constraints)] if constraints else annotation
         try:
             self._adapter: Any = pydantic.TypeAdapter(limited)
-        except pydantic.errors.PydanticUserError as error:
-            raise TypeError(f"pydantic can't read {annotation}: {error.message}") from error
+            self._adapter.rebuild()  # else a name that is nowhere is told with the first request
+        except (pydantic.errors.PydanticUserError, pydantic.errors.PydanticUndefinedAnnotation) as error:
+            raise TypeError(f"pydantic can't read {written(annotation)}: {error.message}") from error
         self._errors: type[Exception] = pydantic.ValidationError
 
     def read_json(self, req: Request) -> Any:
@@ -61,15 +59,16 @@ class Model:
         if not req.body:
             raise ValidationError([MISSING_BODY])
         req.require_json()
+        if any(word in req.body for word in _NO_JSON):
+            _ = req.json
         try:
-            if any(word in req.body for word in _NO_JSON):
-                decode_json(req.body)
             return self._adapter.validate_json(req.body)
-        except HTTPError:
-            _ = req.json  # it refuses a body that is compressed, as what it is
-            raise
         except self._errors as error:
-            raise self._refusal(error, req) from None
+            _ = req.json  # what is malformed or compressed is refused as that, in the words of all other bodies
+            faults = _faults(error)
+            if faults[0]["type"] == "json":
+                raise BadRequest("JSON is nested too deeply, or holds a text that is no Unicode") from None
+            raise ValidationError(faults) from None
 
     def read_fields(self, values: Mapping[str, Any]) -> Any:
         """The value of a form's fields.
@@ -81,13 +80,6 @@ class Model:
             return self._adapter.validate_python(values)
         except self._errors as error:
             raise ValidationError(_faults(error)) from None
-
-    def _refusal(self, error: Exception, req: Request) -> HTTPError:
-        faults = _faults(error)
-        if faults[0]["type"] != "json":
-            return ValidationError(faults)
-        _ = req.json  # the same words for malformed JSON as everywhere
-        return BadRequest("JSON is malformed")
 
 
 def _faults(error: Any) -> list[dict[str, Any]]:
