@@ -155,16 +155,21 @@ def _checked_pages(pages: Sequence[PageName], place: str) -> tuple[PageName, ...
 
 def _checked_servers(servers: Sequence[Mapping[str, Any]], place: str) -> tuple[Mapping[str, Any], ...]:
     for each in servers:
-        if not isinstance(each, Mapping) or not isinstance(each.get("url"), str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(_part(each, "url"), str):
             raise RegistrationError(
                 f"OpenAPI at {place} got the server {each!r}; give its URL, as in {{'url': 'https://api.shop.test'}}"
             )
     return tuple(servers)
 
 
+def _part(value: Any, name: str) -> Any:
+    """What a mapping has under a name; nothing of what is no mapping."""
+    return value.get(name) if isinstance(value, Mapping) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+
+
 def _checked_schemes(schemes: Mapping[str, Mapping[str, Any]], place: str) -> Mapping[str, Mapping[str, Any]]:
     for name, scheme in schemes.items():
-        if not isinstance(scheme, Mapping) or scheme.get("type") not in _SCHEMES:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if _part(scheme, "type") not in _SCHEMES:
             raise RegistrationError(
                 f"OpenAPI at {place} got the security scheme {name!r} as {scheme!r}; "
                 f"its 'type' is one of {', '.join(_SCHEMES)} (OpenAPI 3.1 4.8.27)"

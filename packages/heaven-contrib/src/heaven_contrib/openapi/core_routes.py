@@ -27,14 +27,14 @@ def core_facts(entry: Entry, template: Template, recovery: Recovery | None) -> F
     function, options = entry.route.function, entry.route.options
     said = description_of(function)
     hooks = [description_of(hook.function) for hook in (*entry.before, *entry.after)]
-    responses = {said.status or 200: _success(options.returns)}
+    responses = {said.status or 200: OpenAPIResponse(options.returns)}
     for each in (*hooks, said):
         responses.update(each.responses)
     return Facts(
         where=f"{entry.method} {entry.pattern.text} at {entry.route.place}",
         name=name_of(function).rpartition(".")[2],
         operation_id=said.operation_id,
-        summary=said.summary,
+        summary=said.summary or title_of(function),
         description=said.description or documentation_of(function),
         tags=tuple(dict.fromkeys(tag for each in (*hooks, said) for tag in each.tags)),
         deprecated=said.deprecated,
@@ -47,8 +47,15 @@ def core_facts(entry: Entry, template: Template, recovery: Recovery | None) -> F
     )
 
 
-def _success(returns: Any) -> OpenAPIResponse:
-    return OpenAPIResponse(returns)
+def title_of(function: Any) -> str:
+    """A few words for a handler that nobody gave any: its name.
+
+    Example:
+        >>> def read_order(): ...
+        >>> title_of(read_order)
+        'Read order'
+    """
+    return name_of(function).rpartition(".")[2].strip("<_>").replace("_", " ").capitalize()
 
 
 def documentation_of(function: Any) -> str | None:
@@ -106,4 +113,4 @@ def _errors(entry: Entry) -> frozenset[int]:
     }
 
 
-__all__ = ["core_facts", "documentation_of", "path_fields"]
+__all__ = ["core_facts", "documentation_of", "path_fields", "title_of"]

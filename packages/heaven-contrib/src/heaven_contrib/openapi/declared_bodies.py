@@ -93,7 +93,9 @@ def _fields_with_files(kind: Any) -> dict[str, Field]:
     hints = get_type_hints(kind, include_extras=True) if inspect.isclass(kind) else {}
     if not any(holds(each, Upload) for each in hints.values()):
         return {}
-    sent = dict(zip(getattr(kind, "__struct_fields__", ()), getattr(kind, "__struct_encode_fields__", ()), strict=True))
+    sent: dict[str, str] = dict(
+        zip(getattr(kind, "__struct_fields__", ()), getattr(kind, "__struct_encode_fields__", ()), strict=True)
+    )
     needed: Collection[str] | None = getattr(kind, "__required_keys__", None)
     if needed is None:
         parameters = inspect.signature(kind).parameters

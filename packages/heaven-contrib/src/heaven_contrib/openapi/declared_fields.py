@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_origin
+
+from msgspec import UNSET
 
 from heaven_contrib.openapi.core_routes import path_fields
 from heaven_contrib.openapi.facts import Field, Place
+from heaven_contrib.routing.binding.annotations import members
 from heaven_contrib.routing.binding.choosing import is_as_converted
 
 if TYPE_CHECKING:
@@ -28,9 +33,11 @@ def fields_of(parameters: Iterable[Parameter], template: Template | None) -> tup
     others: dict[tuple[str, str], Field] = {}
     for each in parameters:
         place = _PLACES.get(each.source)
-        if place == "path" and template is not None:
-            field = field_of(each, template.names.get(each.alias, each.alias), "path")
-            path[field.name] = field
+        if place == "path":
+            # A parameter of the host is none of the path's.
+            if template is not None and each.alias in template.names:
+                name = template.names[each.alias]
+                path[name] = field_of(each, name, "path")
         elif place is not None and (each.marker is None or each.marker.include_in_schema):
             others.setdefault((place, each.alias.lower()), field_of(each, each.alias, place))
     return (*path.values(), *others.values())
@@ -44,21 +51,29 @@ def field_of(parameter: Parameter, name: str, place: Place) -> Field:
         name: what the document calls it.
         place: where it comes from.
     """
-    marker = parameter.marker
-    known = {} if parameter.required else {"default": parameter.default}
-    if marker is None:
-        return Field(name=name, place=place, annotation=parameter.annotation, required=parameter.required, **known)
-    return Field(
+    field = Field(
         name=name,
         place=place,
-        annotation=parameter.annotation,
+        annotation=_as_text(parameter.annotation),
         required=parameter.required,
+        default=UNSET if parameter.required else parameter.default,
+    )
+    marker = parameter.marker
+    if marker is None:
+        return field
+    return replace(
+        field,
         title=marker.title,
         description=marker.description,
         examples=tuple(marker.examples or ()),
         deprecated=marker.deprecated,
-        **known,
     )
+
+
+def _as_text(annotation: Any) -> Any:
+    """The type without None, for which text has no form."""
+    kinds = [each for each in members(annotation) if each not in (None, NoneType)]
+    return annotation if get_origin(annotation) is Annotated or not kinds else Union[tuple(kinds)]  # noqa: UP007
 
 
 def can_be_wrong(parameters: Iterable[Parameter], template: Template) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from heaven.callables import name_of
 from heaven.messages.receiving import BODY_METHODS
+from heaven_contrib.openapi.core_routes import title_of
 from heaven_contrib.openapi.declared_bodies import body_of, can_be_malformed
 from heaven_contrib.openapi.declared_fields import can_be_wrong, fields_of
 from heaven_contrib.openapi.declared_responses import success_of
@@ -38,7 +38,7 @@ def declared_facts(entry: Entry, documented: Documented, template: Template, rec
         where=where,
         name=documented.name,
         operation_id=documented.operation_id,
-        summary=documented.summary or _title(documented.handler),
+        summary=documented.summary or title_of(documented.handler),
         description=documented.description,
         tags=documented.tags,
         deprecated=documented.deprecated,
@@ -72,7 +72,7 @@ def webhook_facts(webhook: WebhookGateway) -> Facts:
         where=where,
         name=webhook.name,
         operation_id=webhook.operation_id,
-        summary=handler.summary or _title(handler.function),
+        summary=handler.summary or title_of(handler.function),
         description=handler.description,
         tags=merged.tags,
         deprecated=merged.deprecated,
@@ -82,10 +82,6 @@ def webhook_facts(webhook: WebhookGateway) -> Facts:
         responses={handler.status_code: success, **checked_responses(handler.responses, where)},
         errors=frozenset(),
     )
-
-
-def _title(function: Any) -> str:
-    return name_of(function).rpartition(".")[2].replace("_", " ").strip().capitalize()
 
 
 def _errors(entry: Entry, documented: Documented, template: Template, body: Body | None) -> frozenset[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from heaven.callables import place_of, said_at
@@ -168,7 +169,7 @@ def checked_responses(responses: Mapping[int, Any], where: str) -> dict[int, Ope
     """
     checked: dict[int, OpenAPIResponse] = {}
     for status, said in responses.items():
-        if type(status) is bool or not isinstance(status, int) or not 100 <= status <= 599:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not (type(status) is int or isinstance(status, HTTPStatus)) or not 100 <= status <= 599:
             raise RegistrationError(f"{where} has the response {status!r}; give statuses, as in {{404: None}}")
         checked[int(status)] = _response(int(status), said)
     return checked

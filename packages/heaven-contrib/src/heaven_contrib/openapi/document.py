@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from heaven import App
@@ -16,7 +16,7 @@ from heaven_contrib.openapi.core_routes import core_facts
 from heaven_contrib.openapi.descriptions import description_of
 from heaven_contrib.openapi.identifiers import identifiers
 from heaven_contrib.openapi.operations import Operations
-from heaven_contrib.openapi.paths import Template, Templates
+from heaven_contrib.openapi.paths import Template, Templates, servers_of
 from heaven_contrib.openapi.schemas import Schemas
 
 if TYPE_CHECKING:
@@ -100,10 +100,11 @@ def _gathered(app: App, frame: Frame) -> Iterator[_Gathered]:
     templates = Templates()
     taken: dict[tuple[str, str], Facts] = {}
     order = {route: index for index, route in enumerate(_written(app))}
-    documented = [entry for entry in app.wire().entries if _is_documented(entry, frame.exclude)]
+    wiring = app.wire()
+    documented = [entry for entry in wiring.entries if _is_documented(entry, frame.exclude)]
     for entry in sorted(documented, key=lambda entry: order[entry.route]):
         template = templates.of(entry.pattern)
-        facts = _facts(entry, template)
+        facts = _facts(entry, template, wiring.domain)
         other = taken.setdefault((template.text, entry.method), facts)
         if other is facts:
             yield _Gathered(template.text, entry.method, facts)
@@ -149,13 +150,15 @@ def _is_documented(entry: Entry, exclude: tuple[Pattern, ...]) -> bool:
     return not any(coverage(each, entry.pattern) == "all" for each in exclude)
 
 
-def _facts(entry: Entry, template: Template) -> Facts:
+def _facts(entry: Entry, template: Template, domain: str | None) -> Facts:
     documented = _documented(entry)
     if documented is None:
-        return core_facts(entry, template, _recovery(entry))
-    from heaven_contrib.openapi.declared_routes import declared_facts  # loaded with the first declared route
+        facts = core_facts(entry, template, _recovery(entry))
+    else:
+        from heaven_contrib.openapi.declared_routes import declared_facts  # loaded with the first declared route
 
-    return declared_facts(entry, documented, template, _recovery(entry))
+        facts = declared_facts(entry, documented, template, _recovery(entry))
+    return replace(facts, servers=servers_of(entry, domain))
 
 
 def _documented(entry: Entry) -> Documented | None:
@@ -168,7 +171,12 @@ def _recovery(entry: Entry) -> Recovery | None:
 
 
 def _identifiers(gathered: list[_Gathered]) -> list[str]:
-    return identifiers([(each.facts.operation_id, each.facts.name, each.path, each.method) for each in gathered])
+    return identifiers(
+        [
+            (each.facts.operation_id, each.facts.name, "" if each.is_webhook else each.path, each.method)
+            for each in gathered
+        ]
+    )
 
 
 def _check_security(

@@ -49,13 +49,14 @@ class Body:
 class Facts:
     """One operation, before it is written down.
 
-    `errors` are the statuses Heaven can answer with by itself; `recovery` knows who puts another answer in their place.
+    `servers` are those of a route that is not found at every host. `errors` are the statuses Heaven can answer with by
+    itself; `recovery` knows who puts another answer in their place.
     """
 
     where: str
     name: str
+    summary: str
     operation_id: str | None = None
-    summary: str | None = None
     description: str | None = None
     tags: tuple[str, ...] = ()
     deprecated: bool = False
@@ -65,6 +66,7 @@ class Facts:
     responses: Mapping[int, OpenAPIResponse] = field(default_factory=dict[int, OpenAPIResponse])
     errors: frozenset[int] = ALWAYS
     recovery: Recovery | None = None
+    servers: tuple[Mapping[str, Any], ...] = ()
 
 
 __all__ = ["ALWAYS", "Body", "Facts", "Field", "Place"]

@@ -40,7 +40,7 @@ class Operations:
             identifier: its `operationId`.
         """
         written: dict[str, Any] = {
-            "summary": facts.summary or facts.name.replace("_", " ").strip().capitalize(),
+            "summary": facts.summary,
             "description": facts.description,
             "operationId": identifier,
             "tags": list(facts.tags),
@@ -49,6 +49,7 @@ class Operations:
             "parameters": [self._parameter(each, facts) for each in facts.fields if _is_said_here(each)],
             "requestBody": self._body(facts.body, facts) if facts.body is not None else None,
             "responses": self._responses(facts),
+            "servers": list(facts.servers),
         }
         return {name: value for name, value in written.items() if value}
 

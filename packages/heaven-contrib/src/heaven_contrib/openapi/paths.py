@@ -12,6 +12,7 @@ from msgspec import Meta
 if TYPE_CHECKING:
     from heaven.routing.converters import Converter
     from heaven.routing.patterns import Pattern
+    from heaven.serving.wiring import Entry
 
 _Text = Annotated[str, Meta(min_length=1)]
 _TYPES: Final[dict[str, Any]] = {
@@ -96,4 +97,19 @@ def _spelled(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(star if name == "*" else name for name in names)
 
 
-__all__ = ["Template", "Templates", "takes_any_text", "type_of"]
+def servers_of(entry: Entry, domain: str | None) -> tuple[dict[str, Any], ...]:
+    """The servers of a route that is not found at every host, as far as their names are known.
+
+    Args:
+        entry: its line of the wiring.
+        domain: the domain whose subdomains count, where the application was told.
+    """
+    if entry.host is not None:
+        variables = {name: {"default": name} for name in entry.host.names}
+        return ({"url": f"//{entry.host.text}", **({"variables": variables} if variables else {})},)
+    if entry.subdomain not in (None, "*") and domain is not None:
+        return ({"url": f"//{entry.subdomain}.{domain}"},)
+    return ()
+
+
+__all__ = ["Template", "Templates", "servers_of", "takes_any_text", "type_of"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from heaven.errors import (
     BadRequest,
@@ -22,24 +22,24 @@ from heaven.errors import (
 PROBLEM_JSON: Final = "application/problem+json"
 
 
-class Problem(Struct, omit_defaults=True):
+class Problem(Struct):
     """What went wrong, as a problem document (RFC 9457)."""
 
+    type: Annotated[str, Meta(description="A URI that stands for the kind of problem.")]
     title: Annotated[str, Meta(description="The status in words.")]
     status: Annotated[int, Meta(ge=400, le=599, description="The status of the response.")]
-    type: Annotated[str, Meta(description="A URI that stands for the kind of problem.")] = "about:blank"
-    detail: Annotated[str, Meta(description="What went wrong this time, for people.")] = ""
+    detail: Annotated[str | UnsetType, Meta(description="What went wrong this time, for people.")] = UNSET
 
 
-class Fault(Struct, omit_defaults=True):
+class Fault(Struct):
     """One value that can't be accepted."""
 
     loc: Annotated[list[str | int], Meta(description="Where it stands, from the outside in.")]
     msg: Annotated[str, Meta(description="What is wrong with it.")]
-    type: Annotated[str, Meta(description="The kind of fault, for programs.")] = ""
+    type: Annotated[str | UnsetType, Meta(description="The kind of fault, for programs.")] = UNSET
 
 
-class ValidationProblem(Problem, omit_defaults=True, kw_only=True):
+class ValidationProblem(Problem, kw_only=True):
     """A request that is well-formed and has wrong values: all of them, as a problem document (RFC 9457)."""
 
     errors: Annotated[list[Fault], Meta(min_length=1, description="Everything that is wrong.")]

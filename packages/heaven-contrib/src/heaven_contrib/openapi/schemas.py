@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal, TypeAlias, get_args
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 import msgspec
 
@@ -25,6 +25,11 @@ _FILE: Final[Mapping[str, Any]] = {
     "format": "binary",  # as OpenAPI 3.0 had it; 3.1 has the next line, and tools know one or the other
     "contentMediaType": "application/octet-stream",
 }
+
+
+_VALUES: Final = frozenset(("const", "default", "enum", "example", "examples"))
+"""The words of a schema whose values are no schemas."""
+_TYPE_NAMES: Final = ((str, "string"), (int, "integer"))
 
 
 class Schemas:
@@ -53,7 +58,7 @@ class Schemas:
             where: which route says so, for messages.
             use: whether a client sends it or gets it.
         """
-        asked = _Asked(annotation, where, use)
+        asked = _Asked(Any if annotation is object else annotation, where, use)
         (self._pydantic if any(map(_is_pydantic, _leaves(annotation))) else self._plain).append(asked)
         return asked.schema
 
@@ -65,20 +70,34 @@ class Schemas:
         """
         inside: dict[type, dict[str, Any]] = {}
         components = self._written(inside)
-        adapted = [*self._pydantic, *(_Asked(kind, kind.__qualname__, "validation") for kind in inside)]
+        adapted = [*self._pydantic, *self._models(inside)]
         if adapted:
             models = _pydantic_schemas(adapted, components)
             inside.update((asked.annotation, asked.schema) for asked in adapted[len(self._pydantic) :])
             components = {**self._written(inside), **models}
         return components
 
+    def _models(self, inside: Iterable[type]) -> Iterator[_Asked]:
+        """The models inside of msgspec's types; those that clients send as well as get are as they send them."""
+        sent: set[type] = set()
+        if inside:
+
+            def note(kind: type) -> dict[str, Any]:
+                sent.add(kind)
+                return {"title": kind.__name__}
+
+            _generated([asked.annotation for asked in self._plain if asked.use == "validation"], note)
+        for kind in inside:
+            yield _Asked(kind, kind.__qualname__, "validation" if kind in sent else "serialization")
+
     def _written(self, inside: dict[type, dict[str, Any]]) -> dict[str, Any]:
         """What msgspec says; pydantic models inside its types are noted in `inside`, and taken from there."""
 
         def foreign(kind: type) -> dict[str, Any]:
-            if _is_pydantic(kind):
-                return inside.setdefault(kind, {})
-            return dict(_FILE) if kind is SentFile else {}
+            if kind is SentFile:
+                return dict(_FILE)
+            known = inside.setdefault(kind, {}) if _is_pydantic(kind) else {}
+            return known or {"title": kind.__name__}  # msgspec takes an empty one for none
 
         try:
             schemas, components = _generated([asked.annotation for asked in self._plain], foreign)
@@ -86,8 +105,8 @@ class Schemas:
             self._blame(foreign)
             raise
         for asked, schema in zip(self._plain, schemas, strict=True):
-            asked.schema.update(schema)
-        return components
+            asked.schema.update(_typed(schema))
+        return {name: _typed(schema) for name, schema in components.items()}
 
     def _blame(self, foreign: Any) -> None:
         for asked in self._plain:
@@ -125,27 +144,46 @@ def _leaves(annotation: Any) -> Iterator[Any]:
 
 
 def _is_pydantic(kind: Any) -> bool:
-    pydantic: Any = sys.modules.get("pydantic")  # who has a model has imported it
-    return pydantic is not None and isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
+    return isinstance(kind, type) and hasattr(kind, "__pydantic_core_schema__")
+
+
+def _typed(schema: Any) -> Any:
+    """The schema, with a type beside each enumeration of text or whole numbers: generated clients look for one."""
+    if isinstance(schema, list):
+        return [_typed(each) for each in schema]  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(schema, dict):
+        return schema
+    said: dict[str, Any] = {
+        name: each if name in _VALUES else _typed(each)
+        for name, each in schema.items()  # pyright: ignore[reportUnknownVariableType]
+    }
+    values: Any = said.get("enum")
+    if isinstance(values, list) and "type" not in said:
+        kinds = set(map(type, cast("list[object]", values)))
+        found = next((name for kind, name in _TYPE_NAMES if kinds == {kind}), None)
+        return said if found is None else {"type": found, **said}
+    return said
 
 
 def _pydantic_schemas(adapted: list[_Asked], taken: Mapping[str, Any]) -> dict[str, Any]:
     """The schemas of pydantic's types, with names of their own where msgspec's classes have theirs already."""
-    from pydantic import PydanticUserError, TypeAdapter  # whoever asks has imported it
-
-    adapters: list[tuple[int, Use, TypeAdapter[Any]]] = []
+    pydantic: Any = import_module("pydantic")  # who has a model has imported it
+    adapters: list[tuple[int, Use, Any]] = []
     for index, asked in enumerate(adapted):
         try:
-            adapters.append((index, asked.use, TypeAdapter(asked.annotation)))
-        except PydanticUserError as error:
+            adapter = pydantic.TypeAdapter(asked.annotation)
+            adapter.json_schema(mode=asked.use)
+        except pydantic.errors.PydanticUserError as error:
             raise RegistrationError(
                 f"OpenAPI has no schema for {asked.annotation!r} of {asked.where}: {error}"
             ) from error
+        adapters.append((index, asked.use, adapter))
     prefix = ""
-    found, rest = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE + "{model}")
+    generate: Any = pydantic.TypeAdapter.json_schemas
+    found, rest = generate(adapters, ref_template=REFERENCE + "{model}")
     if any(name in taken for name in rest.get("$defs", {})):
         prefix = "pydantic."
-        found, rest = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE + prefix + "{model}")
+        found, rest = generate(adapters, ref_template=REFERENCE + prefix + "{model}")
     for index, asked in enumerate(adapted):
         asked.schema.update(found[index, asked.use])
     return {prefix + name: schema for name, schema in rest.get("$defs", {}).items()}
