@@ -16,7 +16,7 @@ from heaven.errors import NoSuchURL
 from heaven_contrib.routing.decorators import Decorators
 from heaven_contrib.routing.errors import ImproperlyConfigured, NoMatchFound
 from heaven_contrib.routing.folding import CACHED, Surrounding
-from heaven_contrib.routing.gateways import Gateway, WebhookGateway, WebSocketGateway
+from heaven_contrib.routing.gateways import Gateway, WebhookGateway, WebSocketGateway, checked_text
 from heaven_contrib.routing.hosts import Host
 from heaven_contrib.routing.includes import Include, checked_routes
 from heaven_contrib.routing.levels import LevelParameters, Security, level
@@ -142,7 +142,7 @@ class Router(App, Decorators):
         redirects = redirect_slashes if redirect_slashes is not None else self._kind == "application"
         super().__init__(lifespan=lifespan, slashes="redirect" if redirects else "strict", **options)
         self.path = _checked_path(path, where)
-        self.name: str | None = name
+        self.name: str | None = checked_text(name, "name", where)
         self.webhooks: list[WebhookGateway] = []
         """The calls that go out, for the documentation."""
         self.level: Level = level(
@@ -369,7 +369,8 @@ def _without_app(function: Callable[..., Any]) -> Callable[[App], Any]:
 
 def _forget_cached(app: App) -> None:
     """Let go of what dependencies with `use_cache` gave: it belongs to the life that ends."""
-    app.outermost.written.made.get(CACHED, {}).clear()
+    for cell in app.outermost.written.made.get(CACHED, {}).values():
+        cell.empty()
 
 
 __all__ = ["AppOptions", "Application", "ChildRouter", "Router"]
