@@ -144,7 +144,7 @@ def test_a_given_identifier_stays():
         (Literal["a", "b"], {"type": "string", "enum": ["a", "b"]}),
         (Literal[1, 2], {"type": "integer", "enum": [1, 2]}),
         (Literal["a", 1], {"enum": [1, "a"]}),
-        (Literal["a"] | None, {"enum": ["a", None]}),
+        (Literal["a"] | None, {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "null"}]}),
         (Any, {}),
         (object, {}),
         (list[SentFile], {"type": "array", "items": {"type": "string", "format": "binary"}}),
@@ -159,9 +159,6 @@ def test_a_type_has_its_schema(annotation, schema):
     found, _ = schema_of(annotation)
     for place in (found, found.get("items", {})):
         place.pop("contentMediaType", None)
-    if "enum" in found and None in found["enum"]:
-        found["enum"].sort(key=str, reverse=True)
-        schema = {"enum": sorted(schema["enum"], key=str, reverse=True)}
     assert schema == found
 
 
