@@ -5,7 +5,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -100,6 +100,16 @@ def test_a_query_parameter_has_the_type_that_is_written(annotation, query, expec
 def test_what_does_not_convert_is_told(annotation, query, message, kind):
     """A wrong value is a 422 with its place, what was expected, and whether it is missing, of another type, or refused."""
     assert [(("query", "value"), message, kind)] == faults(of(annotation), f"/?{query}")
+
+
+@pytest.mark.parametrize("annotation", [int, list[int], int | None], ids=str)
+def test_other_notes_on_a_type_are_passed_over(annotation):
+    """What others have written into Annotated changes nothing, and need not be hashable."""
+    expected = {"value": [5] if annotation == list[int] else 5}
+    assert expected == given(of(Annotated[annotation, {"note": []}]), "/?value=5")
+    assert [(("query", "value"), "Expected `int` >= 1", "value")] == faults(
+        of(Annotated[int, {"note": []}, msgspec.Meta(ge=1, examples=[1])]), "/?value=0"
+    )
 
 
 def test_a_fault_within_a_collection_has_its_index():

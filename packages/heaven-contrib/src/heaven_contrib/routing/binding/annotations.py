@@ -14,7 +14,7 @@ from msgspec import inspect
 
 from heaven import Upload
 
-PLAIN: Final = frozenset((str, int, float, bool, date, datetime, time, timedelta, Decimal, UUID, Any, object))
+PLAIN: Final = (str, int, float, bool, date, datetime, time, timedelta, Decimal, UUID, Any, object)
 """Types that one text is read as, known without a look inside."""
 
 

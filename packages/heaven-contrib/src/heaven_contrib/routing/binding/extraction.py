@@ -8,6 +8,7 @@ from typing import Any
 from heaven import Context, Request, Upload, WebSocket
 from heaven.callables import name_of
 from heaven.errors import RegistrationError, ValidationError
+from heaven.http.media import parse_media_type
 from heaven.routing.converters import Converter
 from heaven_contrib.routing.binding.annotations import holds
 from heaven_contrib.routing.binding.bodies import BodyReader, body_reader, require_json_type
@@ -15,6 +16,7 @@ from heaven_contrib.routing.binding.choosing import Surroundings, choose, is_as_
 from heaven_contrib.routing.binding.forms import form_reader
 from heaven_contrib.routing.binding.models import Model, has_model
 from heaven_contrib.routing.binding.parameters import IN_BODY, Parameter
+from heaven_contrib.routing.binding.params import Marker
 from heaven_contrib.routing.binding.reserved import RESERVED, Reading
 from heaven_contrib.routing.binding.texts import Texts
 from heaven_contrib.routing.errors import ImproperlyConfigured
@@ -170,10 +172,21 @@ def _body_reader(parameter: Parameter) -> BodyReader:
 
 def _reader(parameter: Parameter) -> BodyReader:
     marker, annotation = parameter.marker, parameter.annotation
-    media_type = marker.media_type if marker is not None else None
+    constraints: Mapping[str, Any] = marker.constraints if marker is not None else {}
+    media_type = _media_type(marker) if marker is not None else None
     if parameter.source != "body" or media_type in _FORMS or holds(annotation, Upload):
-        return form_reader(annotation, marker.constraints if marker is not None else {})
+        return form_reader(annotation, constraints)
     if has_model(annotation):
         require_json_type(annotation, media_type)
-        return Model(annotation, marker.constraints if marker is not None else {}).read_json
+        return Model(annotation, constraints).read_json
     return body_reader(annotation, media_type)
+
+
+def _media_type(marker: Marker) -> str | None:
+    """The media type without its parameters, as a Content-Type is compared."""
+    if marker.media_type is None:
+        return None
+    media_type, _ = parse_media_type(marker.media_type)
+    if not media_type:
+        raise TypeError(f"{marker.media_type!r} is no media type; write one such as 'text/csv'")
+    return media_type
