@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from contextlib import suppress
 
@@ -158,8 +159,8 @@ async def test_cancelled_while_a_thread_opens(cancels):
 
 
 @pytest.mark.parametrize("cancelled", [True, False], ids=["fault", "control"])
-async def test_cancelled_while_a_thread_fails_to_open(cancelled):
-    """What was never opened is not closed."""
+async def test_cancelled_while_a_thread_fails_to_open(cancelled, caplog):
+    """What was never opened is not closed, and its error is no news for the event loop's log."""
     go_on = threading.Event()
     begun = threading.Event()
 
@@ -179,6 +180,9 @@ async def test_cancelled_while_a_thread_fails_to_open(cancelled):
     go_on.set()
     with pytest.raises(asyncio.CancelledError if cancelled else Failed):
         await serving
+    del serving
+    gc.collect()
+    assert [] == caplog.records
 
 
 @pytest.mark.parametrize("fails", [True, False], ids=["fault", "control"])
@@ -336,8 +340,9 @@ async def test_a_value_that_cannot_be_made():
     assert {"value": 2} == await making.ask() == await making.ask(1)
 
 
-async def test_a_request_that_comes_as_a_value_fails_tries_again():
-    """Who comes after the failure, and before those who waited have seen it, is not given it."""
+@pytest.mark.parametrize("leaves", [True, False], ids=["fault", "control"])
+async def test_a_request_that_comes_as_a_value_fails_tries_again(leaves):
+    """Who comes after the failure, and before those who waited have seen it, has a call of its own."""
     making = Making()
     making.error = Failed()
     first = making.ask()
@@ -346,11 +351,20 @@ async def test_a_request_that_comes_as_a_value_fails_tries_again():
     while not making.over:
         await asyncio.sleep(0)
     making.error = None
+    making.go_on.clear()
     second = making.ask()
 
     with pytest.raises(Failed):
         await first
-    assert {"value": 2} == await second
+    await settled()
+    assert (2, 1) == (making.begun, making.over)
+    if leaves:
+        second.cancel()
+        await settled()
+        assert (2, 2) == (making.begun, making.over)
+    else:
+        making.go_on.set()
+        assert {"value": 2} == await second
 
 
 async def test_a_call_that_fails_as_it_is_cancelled_is_nobodys(caplog):

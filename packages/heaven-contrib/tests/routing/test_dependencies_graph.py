@@ -218,7 +218,10 @@ async def test_values_that_all_share_may_be_made_of_what_the_application_keeps()
 
     async def handler(pool): ...
 
-    assert {"pool": "a pool of the state"} == await resolve(resolution(handler, pool=Inject(pool, use_cache=True)))
+    made = resolution(handler, pool=Inject(pool, use_cache=True))
+
+    assert {"pool": "a pool of the state"} == await resolve(made) == await resolve(made)
+    assert 1 == made.bindings[1].reads
 
 
 def test_one_body_has_one_type():
