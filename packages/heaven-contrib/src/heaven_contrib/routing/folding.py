@@ -184,7 +184,7 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
     leaf: Leaf = around.route.declared
     merged = merge(levels)
     view = _view(around, leaf)
-    function = leaf.handler.function if view is None else leaf.handler.function.__get__(view)
+    function = leaf.handler.function if view is None else leaf.handler.__get__(view)
     binder = _Binder(around, leaf)
     cached = around.root.written.made.setdefault(CACHED, {})
     resolution = Resolution(function, merged.dependencies, binder, cached=cached, place=leaf.place)

@@ -6,7 +6,7 @@ from typing import Unpack
 
 from heaven.routing.patterns import parse_pattern
 from heaven.types import ASGIApp
-from heaven_contrib.routing.branches import Branch, Routes, check_one_of, checked_routes, imported
+from heaven_contrib.routing.branches import Branch, Routes, check_one_of, imported
 from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.levels import Level, LevelParameters, level
 from heaven_contrib.routing.paths import to_pattern
@@ -99,4 +99,4 @@ def _read_namespace(namespace: object, pattern: object, where: str) -> Routes:
     return routes
 
 
-__all__ = ["Include", "checked_routes"]
+__all__ = ["Include"]

@@ -13,12 +13,13 @@ from heaven.declaring.event_words import SHUTDOWN, STARTUP
 from heaven.declaring.registrations import Event, Part, Route, checked_pattern
 from heaven.declaring.surrounds import undeclared
 from heaven.errors import NoSuchURL
+from heaven_contrib.routing.branches import checked_routes
 from heaven_contrib.routing.decorators import Decorators
 from heaven_contrib.routing.errors import ImproperlyConfigured, NoMatchFound
 from heaven_contrib.routing.folding import CACHED, Surrounding
 from heaven_contrib.routing.gateways import Gateway, WebhookGateway, WebSocketGateway, checked_text
 from heaven_contrib.routing.hosts import Host
-from heaven_contrib.routing.includes import Include, checked_routes
+from heaven_contrib.routing.includes import Include
 from heaven_contrib.routing.levels import LevelParameters, Security, level
 from heaven_contrib.routing.paths import to_pattern
 from heaven_contrib.routing.places import declared_at, shown

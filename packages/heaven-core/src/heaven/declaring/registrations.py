@@ -257,8 +257,8 @@ class Written:
 
     `claimed` has the place of each route, so that a second one at a place is refused when it is said. `stacks` has the
     middleware that was made of `wraps`, for each place the application is mounted at. `observers` have each function
-    shown to them when the application is compiled. `surrounds` stand around all its routes, `parts` around those below a path;
-    `made` is what was made for surrounds below it.
+    shown to them when the application is compiled. `surrounds` stand around all its routes, `parts` around those below
+    a path; `made` is what was made for surrounds below it.
     """
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heaven.declaring.hooks import Hook, arrange
@@ -61,6 +61,8 @@ class Reach:
     """The applications in whose `url_for` its routes are named, each with the names of the mounts on the way."""
     placed: tuple[Placed, ...] = ()
     """The surrounds that stand around its routes, the outermost first."""
+    further: dict[Surround, Reach] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """The same place with one surround more, made once for all routes below it."""
 
     @staticmethod
     def of(app: App) -> Reach:
@@ -84,12 +86,19 @@ class Reach:
         """The same place, with more around it."""
         reach = self
         for each in surrounds:
-            reach = replace(reach, rescues=(_observed(each.rescues, reach.observers), *reach.rescues))
-            way = (reach.prefix, reach.where, *(placed.surround for placed in reach.placed), each)
-            made = reach.root.written.made.setdefault(way, {})
-            placed = Placed(each, _site_of_misses(reach), _recovery(reach), made)
-            reach = replace(reach, placed=(*reach.placed, placed))
+            known = reach.further.get(each)
+            if known is None:
+                known = reach.further[each] = reach._around_with(each)
+            reach = known
         return reach
+
+    def _around_with(self, surround: Surround) -> Reach:
+        rescues = (_observed(surround.rescues, self.observers), *self.rescues)
+        way = (self.prefix, self.where, *(placed.surround for placed in self.placed), surround)
+        made = self.root.written.made.setdefault(way, {})
+        recovery = Recovery(rescues, debug=self.root.settled.debug)
+        placed = Placed(surround, _site_of_misses(self), recovery, made)
+        return replace(self, rescues=rescues, placed=(*self.placed, placed))
 
     @property
     def where(self) -> Where:
@@ -299,10 +308,15 @@ def _add_route(reach: Reach, draft: _Draft, route: Route, pattern: Pattern) -> N
     if reach.host is not None:
         check_route(reach.host, route, pattern)
     _add_name(reach, draft, route, pattern)
+    reach = reach.inside(route.surrounds)
+    folded: Folded | None = None
     for method in _methods(route.method):
         taken = draft.claim(reach.host or subdomain, method, pattern, route)
         if taken is None:
-            entry = _entry(reach, route, method, pattern, subdomain)
+            if folded is None and reach.placed:
+                surrounded = Surrounded(reach.placed, route, pattern, reach.root, reach.host)
+                folded = reach.placed[-1].surround.fold(surrounded)
+            entry = _entry(reach, route, method, pattern, folded)
             draft.add(reach.host or subdomain, method, pattern, entry.endpoint)
             draft.entries.append(entry)
         elif taken.method == route.method:
@@ -325,15 +339,12 @@ def _add_name(reach: Reach, draft: _Draft, route: Route, pattern: Pattern) -> No
             draft.name(app, steps + name, pattern, route)
 
 
-def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, subdomain: str | None) -> Entry:
+def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, folded: Folded | None) -> Entry:
+    subdomain = route.subdomain or reach.subdomain
     before, after = arrange(reach.hooks, pattern, method, subdomain)
     options = route.options
-    reach = reach.inside(route.surrounds)
     site = site_for(reach, pattern, options)
     recovery = _recovery(reach)
-    folded: Folded | None = None
-    if reach.placed:
-        folded = reach.placed[-1].surround.fold(Surrounded(reach.placed, route, pattern, reach.root, reach.host))
     handler = folded.call if folded is not None else route.call
     call = observed(reach.observers, "HANDLER", route.function, pattern.text, handler)
     calls = {"before": tuple(hook.call for hook in before), "after": tuple(hook.call for hook in after)}
