@@ -5,6 +5,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from math import inf
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -160,6 +161,15 @@ def test_defaults_stand_in_for_what_is_absent():
     first = given(limited)
     first["ids"].append(5)
     assert {"page": 1, "word": None, "ids": [], "ratio": 0.5, "step": 5} == given(limited)
+
+
+def test_a_default_may_be_infinite():
+    """What the function itself says is taken at its word; what the client says is not."""
+
+    def function(most: float = inf, least: float = 0.0): ...
+
+    assert {"most": inf, "least": 1.5} == given(function, "/?least=1.5")
+    assert [(("query", "least"), "Expected a finite number", "value")] == faults(function, "/?least=-inf")
 
 
 def test_a_list_is_the_same_default_for_no_two_requests():

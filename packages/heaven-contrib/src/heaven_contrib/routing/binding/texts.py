@@ -128,9 +128,10 @@ class Texts:
             values = asdict(msgspec.convert(source, self._shape, strict=False))
         except REFUSALS:
             raise ValidationError(self.faults(req)) from None
-        for name in self._finite:
-            if not is_finite(values[name]):
-                raise ValidationError(self.faults(req))
+        if self._finite and not all(is_finite(values[name]) for name in self._finite):
+            faults = self.faults(req)
+            if faults:  # a default may be infinite
+                raise ValidationError(faults)
         return values
 
     def _found(self, req: Request) -> dict[str, Any]:
