@@ -1,5 +1,7 @@
 """Names of declared routes, and the paths that `path_for` makes of them."""
 
+# ruff: noqa: A002
+
 from __future__ import annotations
 
 from datetime import date
@@ -173,7 +175,7 @@ def test_a_name_may_be_a_parameter_as_well():
     @get("/{name}/{self}")
     async def read(name: str) -> None: ...
 
-    assert "/a/b" == Router(routes=[read]).path_for("read", **{"name": "a", "self": "b"})
+    assert "/a/b" == Router(routes=[read]).path_for("read", name="a", self="b")
 
 
 def test_two_explicit_names_are_refused():
