@@ -10,6 +10,8 @@ from typing import Any, Self, TypedDict, Unpack
 from heaven import Response as CoreResponse
 from heaven import ResponseHeaders
 from heaven.http.cookies import SameSite
+from heaven.types import Receive, Scope, Send
+from heaven_contrib.routing.answering import answer
 from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
 from heaven_contrib.routing.bodies import writer
 from heaven_contrib.routing.cookies import Cookie
@@ -187,6 +189,10 @@ class Response:
             overlay(res, self._headers.raw)
         if self.background is not None:
             self.background.put(res)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request with it, as an ASGI application: for interceptors and middleware that end a request."""
+        await answer(self.put, scope, receive, send)
 
     def put_body(self, res: CoreResponse, media_type: str | None) -> None:
         """Write the body, and the headers that belong to it; `put` does the rest."""
