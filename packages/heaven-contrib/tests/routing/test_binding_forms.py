@@ -214,6 +214,7 @@ def test_one_file_is_one():
     function = form(Upload, mark=File)
     assert [(("body",), "Expected one file", "value")] == faults(function, files=sent)
     assert [(("body",), "Missing required file", "missing")] == faults(function)
+    assert [(("body",), "Missing required file", "missing")] == faults(form(list[Upload], mark=File))
     assert [(("body",), "Missing required file", "missing")] == faults(function, data={"a": "1"})
 
 

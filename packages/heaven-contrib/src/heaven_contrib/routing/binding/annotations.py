@@ -17,7 +17,6 @@ from heaven import Upload
 PLAIN: Final = (str, int, float, bool, date, datetime, time, timedelta, Decimal, UUID, Any, object)
 """Types that one text is read as, known without a look inside."""
 
-
 _COLLECTIONS: Any = (list, tuple, set, frozenset)
 
 

@@ -53,12 +53,14 @@ def form_reader(annotation: Any, constraints: Mapping[str, Any]) -> BodyReader:
 
 
 def _files(req: Request) -> list[Upload]:
+    if not req.body:
+        raise ValidationError([fault(["body"], "Missing required file")])
     return [upload for name in req.files for upload in req.files.getall(name)]
 
 
 def _one_file(req: Request) -> Upload:
     """The file of a form, whatever its field is called."""
-    files = _files(req) if req.body else []
+    files = _files(req)
     if len(files) != 1:
         message = "Expected one file" if files else "Missing required file"
         raise ValidationError([fault(["body"], message)])
