@@ -95,7 +95,7 @@ class Resolution:
         except ValidationError as error:
             raise self._refused(req, error) from None
         values: dict[str, Any] = {}
-        # PERF: a tuple taken apart; attributes of a step would cost a tenth of three nested dependencies.
+        # PERF: taken apart as tuples: attributes of a step would make three nested dependencies 13% dearer.
         for name, call, needs, reads, entered, cell in plan.steps:
             given = bound[name] if reads else {}
             for need in needs:
