@@ -7,6 +7,7 @@ import doctest
 import gzip
 import tracemalloc
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
@@ -552,6 +553,16 @@ async def test_a_query_that_does_not_convert_is_a_422_that_names_it(value: str) 
     )
 
     assert (422, [{"loc": ["query", "page"], "msg": "Expected `int`"}]) == (reply.status, reply.json["errors"])
+
+
+@given(
+    st.lists(st.text(alphabet="abc=&;%+ \u00fc\x00#?/", max_size=12), max_size=8).map("&".join)
+    | st.lists(st.text(alphabet="ab=", max_size=5), max_size=8).map("&".join)
+)
+def test_a_query_is_read_as_a_form_is(text):
+    """What is encoded and what is not is read in two ways, which agree with each other (WHATWG URL 5.1)."""
+    query = text.encode()
+    assert parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True) == parse_query(query)
 
 
 async def test_a_query_of_too_many_fields_is_a_400() -> None:

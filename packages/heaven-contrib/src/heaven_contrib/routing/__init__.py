@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from heaven.routing.converters import register_converter
 from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
+from heaven_contrib.routing.binding.reserved import State
 from heaven_contrib.routing.cookies import Cookie
 from heaven_contrib.routing.declaration import HandlerDeclaration
 from heaven_contrib.routing.dependencies.factory import Factory
@@ -70,6 +71,7 @@ __all__ = [
     "Response",
     "ResponseHeader",
     "Router",
+    "State",
     "StreamingResponse",
     "WebSocketGateway",
     "WebhookGateway",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from heaven.declaring.registrations import SOCKET
+from heaven.routing.converters import CONVERTERS
 from heaven_contrib.routing.binding.extraction import Binding, bind
 from heaven_contrib.routing.cleaning import Cleaning
 from heaven_contrib.routing.dependencies.resolution import Resolution
@@ -229,29 +230,25 @@ class _Binder:
 
 
 def path_parameters(around: Surrounded) -> Mapping[str, Converter]:
-    """The path parameters of a route with the prefixes before it, by name."""
-    from heaven.routing.converters import CONVERTERS
-
+    """The path parameters of a route, those of its host and of the prefixes before it among them, by name."""
     pattern = around.pattern
-    found = {
-        each.name: each.converter for each in pattern.segments if each.name is not None and each.converter is not None
-    }
-    return found if pattern.rest is None else {**found, pattern.rest: CONVERTERS["path"]}
+    found = dict.fromkeys(around.host.names if around.host is not None else (), CONVERTERS["str"])
+    for each in pattern.segments:
+        if each.name is not None and each.converter is not None:
+            found[each.name] = each.converter
+    if pattern.rest is not None:
+        found[pattern.rest] = CONVERTERS["path"]
+    return found
 
 
 def _view(around: Surrounded, leaf: Leaf) -> Any:
-    """The instance of the handler's APIView, one for each mount."""
+    """The instance of the handler's APIView: one for each mount, which all of its handlers share."""
     if leaf.view is None:
         return None
-    for each in around.placed:
-        if isinstance(each.surround, Surrounding) and each.surround.level.kind == "view":
-            return each.made.setdefault("view", None) or _made(each.made, leaf.view)
-    return leaf.view()
-
-
-def _made(made: dict[Any, Any], view: type[Any]) -> Any:
-    instance = made["view"] = view()
-    return instance
+    made = around.placed[-2].made  # the view's own level stands between the Gateway's and the handler's
+    if "view" not in made:
+        made["view"] = leaf.view()
+    return made["view"]
 
 
 def _responder(leaf: Leaf, merged: Merged) -> Respond:
