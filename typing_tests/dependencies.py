@@ -1,7 +1,5 @@
 """How dependencies are declared and asked for, as the type checkers see it. Never executed."""
 
-# ruff: noqa: B008
-
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator

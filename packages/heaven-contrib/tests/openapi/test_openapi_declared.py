@@ -166,7 +166,7 @@ def test_a_parameter_of_the_host_is_one_of_the_server():
     """It is none of the path."""
 
     @get("/{id}")
-    async def read(id: str) -> None: ...  # noqa: A002
+    async def read(tenant: str, id: str) -> None: ...  # noqa: A002
 
     document = document_of(Host("{tenant}.shop.test", routes=[Gateway(handler=read)]))
     operation = document["paths"]["/{id}"]["get"]

@@ -191,6 +191,21 @@ def test_a_model_has_two_sides(use, computed):
     assert computed is ("full" in components["Pot"]["properties"])
 
 
+@pytest.mark.parametrize(("use", "computed"), [("validation", False), ("serialization", True)])
+def test_a_model_inside_a_struct_has_the_side_of_the_struct(use, computed):
+    """It is as clients send it where they send the Struct."""
+    _, components = schema_of(Tray, use)
+    assert computed is ("full" in components["Pot"]["properties"])
+
+
+def test_a_class_that_nobody_knows_is_named():
+    """What msgspec can write with a hook of the application's has a title, and may be anything."""
+
+    class Odd: ...
+
+    assert {"type": "array", "items": {"title": "Odd"}} == schema_of(list[Odd])[0]
+
+
 def test_one_name_of_two_libraries():
     """Where a Struct and a model have one name, both are there."""
     cup = msgspec.defstruct("Cup", [("handle", bool)])

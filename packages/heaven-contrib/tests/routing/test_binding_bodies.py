@@ -1,7 +1,5 @@
 """Bodies: JSON held to a type, whatever came, text and bytes."""
 
-# ruff: noqa: A002, B008
-
 import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Where a parameter comes from: by its name, then by its marker, else the query."""
 
-# ruff: noqa: A002, B008
-
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal

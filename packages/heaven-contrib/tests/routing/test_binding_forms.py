@@ -1,7 +1,5 @@
 """Forms: single fields and files, and the whole form as one value."""
 
-# ruff: noqa: A002, B008
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict

@@ -1,7 +1,5 @@
 """pydantic's models as bodies, for applications that have them."""
 
-# ruff: noqa: A002, B008
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Query, headers, cookies and path: converted, held to limits, and told all at once where they are wrong."""
 
-# ruff: noqa: A002, B008
-
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum

@@ -1,7 +1,5 @@
 """Which dependencies run for a handler, in which order, and which graphs are refused."""
 
-# ruff: noqa: B008
-
 from __future__ import annotations
 
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """What declares dependencies, and what is refused where it is written."""
 
-# ruff: noqa: B008
-
 from __future__ import annotations
 
 import dataclasses

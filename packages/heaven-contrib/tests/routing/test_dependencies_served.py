@@ -1,7 +1,5 @@
 """Dependencies in an application that is served, with everything that it is made of."""
 
-# ruff: noqa: B008
-
 from __future__ import annotations
 
 import asyncio

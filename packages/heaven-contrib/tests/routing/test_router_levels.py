@@ -1,7 +1,5 @@
 """What a Router and an Application say as a level, each parameter by itself, and what a child keeps to itself."""
 
-# ruff: noqa: A002
-
 from __future__ import annotations
 
 import logging

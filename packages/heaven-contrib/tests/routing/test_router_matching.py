@@ -1,7 +1,5 @@
 """Which route serves a request: specificity, methods, HEAD, 405, and what a sub-application sees of its place."""
 
-# ruff: noqa: A002
-
 from __future__ import annotations
 
 from itertools import permutations

@@ -1,7 +1,5 @@
 """Names of declared routes, and the paths that `path_for` makes of them."""
 
-# ruff: noqa: A002
-
 from __future__ import annotations
 
 from datetime import date

@@ -1,7 +1,5 @@
 """What a Router takes besides its levels: path, app, parent, default, routes, name, redirect_slashes."""
 
-# ruff: noqa: A002
-
 from __future__ import annotations
 
 import pytest

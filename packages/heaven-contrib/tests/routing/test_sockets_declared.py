@@ -1,7 +1,5 @@
 """Declared WebSocket handlers: what they are given, and what can happen before and after the handshake is accepted."""
 
-# ruff: noqa: A002, B008
-
 from __future__ import annotations
 
 import asyncio

@@ -92,7 +92,9 @@ def _body(entry: Entry, said: Description) -> Body | None:
     if options.expects is not None:
         return Body(content={"application/json": options.expects.annotation, **said.body})
     if said.body:
-        return Body(content=said.body)
+        from heaven_contrib.openapi.declared_bodies import described_body  # loaded with the first one
+
+        return described_body(said.body)
     return Body(content={"*/*": Any}, required=False) if options.stream else None
 
 

@@ -24,6 +24,10 @@ URLENCODED: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 
 
+_FILES: Final = dict[str, SentFile]
+"""Files, each in a field of whatever name."""
+
+
 def body_of(parameters: Iterable[Parameter]) -> Body | None:
     """The body that these parameters read, or None where none does."""
     readers = [each for each in parameters if each.source in IN_BODY]
@@ -40,6 +44,18 @@ def body_of(parameters: Iterable[Parameter]) -> Body | None:
         fields={each.name: replace(each, annotation=_as_sent(each.annotation)) for each in fields},
         required=any(each.required for each in readers),
     )
+
+
+def described_body(content: Mapping[str, Any]) -> Body:
+    """The body of a core route that reads it by itself, as `describe` was told of it.
+
+    Args:
+        content: types by media type; files stand in them as `Upload`.
+    """
+    forms = {said: fields for said, annotation in content.items() if (fields := _fields_with_files(annotation))}
+    form, fields = next(iter(forms.items()), (MULTIPART, {}))
+    whole = {said: _as_form(annotation) for said, annotation in content.items() if said != form or not fields}
+    return Body(content=whole, form=form, fields=fields)
 
 
 def can_be_malformed(parameters: Iterable[Parameter]) -> bool:
@@ -65,7 +81,7 @@ def _whole(parameter: Parameter, said: str | None) -> Body:
     kind, annotation = _kind(parameter), parameter.annotation
     if parameter.source != "body" or said in (URLENCODED, MULTIPART) or holds(annotation, Upload):
         if kind is Upload or get_origin(kind) in (list, tuple, set, frozenset):
-            return Body(content={said or MULTIPART: dict[str, SentFile]}, **known)
+            return Body(content={said or MULTIPART: _FILES}, **known)
         fields = _fields_with_files(kind)
         if fields:
             return Body(form=said or MULTIPART, fields=fields, **known)
@@ -108,6 +124,11 @@ def _fields_with_files(kind: Any) -> dict[str, Field]:
     }
 
 
+def _as_form(annotation: Any) -> Any:
+    """The type of a form that is told of as a whole; files that are all there is to it have names of their own."""
+    return _FILES if annotation is Upload else _as_sent(annotation)
+
+
 def _as_sent(annotation: Any) -> Any:
     """The type with what a client sends for a file in the place of Upload."""
     if annotation is Upload:
@@ -121,4 +142,4 @@ def _as_sent(annotation: Any) -> Any:
     return Union[kinds] if origin in (Union, UnionType) else origin[kinds]  # noqa: UP007 (known at run time alone)
 
 
-__all__ = ["body_of", "can_be_malformed"]
+__all__ = ["body_of", "can_be_malformed", "described_body"]

@@ -102,7 +102,7 @@ def _gathered(app: App, frame: Frame) -> Iterator[_Gathered]:
     order = {route: index for index, route in enumerate(_written(app))}
     wiring = app.wire()
     documented = [entry for entry in wiring.entries if _is_documented(entry, frame.exclude)]
-    for entry in sorted(documented, key=lambda entry: order[entry.route]):
+    for entry in sorted(documented, key=lambda entry: order.get(entry.route, len(order))):
         template = templates.of(entry.pattern)
         facts = _facts(entry, template, wiring.domain)
         other = taken.setdefault((template.text, entry.method), facts)

@@ -27,6 +27,8 @@ _FILE: Final[Mapping[str, Any]] = {
 }
 
 
+_REFUSALS: Final = (TypeError, ValueError, NameError, AttributeError)
+"""What msgspec raises for a type that it does not know, or can't resolve."""
 _VALUES: Final = frozenset(("const", "default", "enum", "example", "examples"))
 """The words of a schema whose values are no schemas."""
 _TYPE_NAMES: Final = ((str, "string"), (int, "integer"))
@@ -101,22 +103,12 @@ class Schemas:
 
         try:
             schemas, components = _generated([asked.annotation for asked in self._plain], foreign)
-        except (TypeError, ValueError, NameError, AttributeError):
-            self._blame(foreign)
-            raise
+        except _REFUSALS as error:
+            culprit = next(asked for asked in self._plain if not _has_schema(asked.annotation))
+            raise _without_schema(culprit, error) from error
         for asked, schema in zip(self._plain, schemas, strict=True):
             asked.schema.update(_typed(schema))
         return {name: _typed(schema) for name, schema in components.items()}
-
-    def _blame(self, foreign: Any) -> None:
-        for asked in self._plain:
-            try:
-                _generated([asked.annotation], foreign)
-            except (TypeError, ValueError, NameError, AttributeError) as error:
-                raise RegistrationError(
-                    f"OpenAPI has no schema for {asked.annotation!r} of {asked.where}: {error}; "
-                    "use a msgspec.Struct, a dataclass, a TypedDict, a pydantic model or plain types"
-                ) from error
 
 
 class _Asked:
@@ -133,6 +125,21 @@ class _Asked:
 
 def _generated(annotations: list[Any], foreign: Any) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
     return msgspec.json.schema_components(annotations, schema_hook=foreign, ref_template=REFERENCE + "{name}")
+
+
+def _has_schema(annotation: Any) -> bool:
+    try:
+        _generated([annotation], lambda kind: {"title": kind.__name__})
+    except _REFUSALS:
+        return False
+    return True
+
+
+def _without_schema(asked: _Asked, error: Exception) -> RegistrationError:
+    return RegistrationError(
+        f"OpenAPI has no schema for {asked.annotation!r} of {asked.where}: {error}; "
+        "use a msgspec.Struct, a dataclass, a TypedDict, a pydantic model or plain types"
+    )
 
 
 def _leaves(annotation: Any) -> Iterator[Any]:
@@ -174,9 +181,7 @@ def _pydantic_schemas(adapted: list[_Asked], taken: Mapping[str, Any]) -> dict[s
             adapter = pydantic.TypeAdapter(asked.annotation)
             adapter.json_schema(mode=asked.use)
         except pydantic.errors.PydanticUserError as error:
-            raise RegistrationError(
-                f"OpenAPI has no schema for {asked.annotation!r} of {asked.where}: {error}"
-            ) from error
+            raise _without_schema(asked, error) from error
         adapters.append((index, asked.use, adapter))
     prefix = ""
     generate: Any = pydantic.TypeAdapter.json_schemas
