@@ -212,7 +212,10 @@ def other_applications(app: App) -> None:
     blog = App()
     app.mount(blog, "/blog", name="blog")
     app.mount(Shop(), prefix="/shop", subdomain="shop", isolated=False)
-    app.mount(plain, "/plain")
+    app.mount(plain, "/plain", host="{tenant}.shop.test")
+    app.fallback(plain)
+    app.fallback(Shop())
+    app.fallback("not an application")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     app.WRAP(wrapped)
     app.WRAP(Timing, header="x-time")
     app.subdomain("api").GET("/orders", read)

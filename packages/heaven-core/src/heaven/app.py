@@ -16,6 +16,7 @@ from heaven.declaring.options import checked_app_options
 from heaven.declaring.registrations import (
     DEFAULT_BODY_SIZE,
     DUPLICATE,
+    Fallback,
     Mount,
     Options,
     Route,
@@ -289,6 +290,36 @@ class App(Verbs, HookWords, EventWords, Keeping):
         if isinstance(child, App):
             self._adopt(child, isolated, place)
         self.written.mounts.append(mount)
+        self.changed()
+
+    def fallback(self, application: ASGIApp) -> None:
+        """Have another ASGI application answer what no route of this one matched, in place of 404.
+
+        Methods that a path does not have stay 405. What a mounted App has no route for is its own to answer. The
+        fallback gets the scope as a mounted application does, and has its lifespan; hooks do not run around it.
+
+        Args:
+            application: any ASGI application: pages that are not found, or what this one will replace one day.
+
+        Raises:
+            RegistrationError: it is no application, or there is a fallback already.
+
+        Example:
+            >>> async def not_here(scope, receive, send):
+            ...     await send({"type": "http.response.start", "status": 404, "headers": []})
+            ...     await send({"type": "http.response.body", "body": b"Nothing here."})
+            >>> app = App()
+            >>> app.fallback(not_here)
+        """
+        place = said_at()
+        if not callable(application):
+            raise RegistrationError(f"fallback at {place} got {application!r}; give an ASGI application")
+        if isinstance(application, App) and application in self._ancestors():
+            raise RegistrationError(f"fallback at {place} would lead an application back to itself")
+        known = self.written.fallback
+        if known is not None:
+            raise RegistrationError(f"fallback at {place} is a second one, after that at {known.place}; leave one out")
+        self.written.fallback = Fallback(_foreign(application), place)
         self.changed()
 
     def _adopt(self, child: App, isolated: bool, place: str) -> None:

@@ -84,6 +84,14 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Fallback:
+    """The ASGI application that takes what no route matched."""
+
+    application: Foreign
+    place: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Wrap:
     """One ASGI middleware: `factory(app, **options)` makes it."""
 
@@ -265,6 +273,7 @@ class Written:
         self.routes: list[Route] = []
         self.hooks: list[Hook] = []
         self.mounts: list[Mount] = []
+        self.fallback: Fallback | None = None
         self.wraps: list[Wrap] = []
         self.stacks: dict[Any, Any] = {}
         self.rescues: dict[int | type[BaseException], Rescue] = {}

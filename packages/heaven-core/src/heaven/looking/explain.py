@@ -34,10 +34,11 @@ class Neighbour:
 class Explanation:
     """What `app.explain(...)` found; print it to read it.
 
-    `route` is None where no route matches; `status` then says what is answered instead, `allow` which methods the path
-    has, and `why` what to do about it. With a `route`, `status` is None, or what is answered because the query does not
-    convert: then the handler is none of the `steps`. `levels` are what was declared around the route, the outermost
-    first. `host` is the pattern of hosts that matched, where an application is mounted under one.
+    `route` is None where no route matches; `status` then says what is answered instead (None where a fallback takes the
+    request), `allow` which methods the path has, and `why` what to do about it. With a `route`, `status` is None, or
+    what is answered because the query does not convert: then the handler is none of the `steps`. `levels` are what was
+    declared around the route, the outermost first. `host` is the pattern of hosts that matched, where an application is
+    mounted under one.
     """
 
     method: str
@@ -233,8 +234,16 @@ def _neighbours(wiring: Wiring, tables: Tables, asked: _Asked, chosen: Entry | N
     return tuple(neighbours)
 
 
-def _answer(wiring: Wiring, tables: Tables, asked: _Asked) -> tuple[int, str, list[str]]:
-    """Status, reason and Allow of what is answered where no route matched."""
+def _answer(wiring: Wiring, tables: Tables, asked: _Asked) -> tuple[int | None, str, list[str]]:
+    """Status, reason and Allow of what is answered where no route matched; there is no status where a fallback is."""
+    refusal = _refusal(wiring, tables, asked)
+    fallback = tables.missing_at(asked.path, asked.raw_path).leads_to
+    if refusal[0] == 404 and fallback is not None:
+        return None, f"the fallback said at {fallback} takes what no route matches", []
+    return refusal
+
+
+def _refusal(wiring: Wiring, tables: Tables, asked: _Asked) -> tuple[int, str, list[str]]:
     if asked.method == SOCKET:
         return 404, "no WebSocket route has this path; servers without denial responses make it a 403", []
     allow = tables.methods(asked.method, asked.path, asked.raw_path)

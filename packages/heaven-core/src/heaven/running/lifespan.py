@@ -158,7 +158,9 @@ def family(app: App) -> Iterator[App | Foreign]:
         seen.add(id(each))
         yield each
         if not isinstance(each, Foreign):
+            fallback = each.written.fallback
             waiting[:0] = [mount.child for mount in each.written.mounts]
+            waiting += [fallback.application] if fallback is not None else []
 
 
 def _told(error: BaseException) -> str:

@@ -27,6 +27,7 @@ from heaven.messages.site import Site
 from heaven.routing.patterns import Pattern, parse_pattern
 from heaven.routing.table import RouteTable
 from heaven.serving.endpoint import Endpoint
+from heaven.serving.fallback import Diverted
 from heaven.serving.foreign import Foreign
 from heaven.serving.hosting import Where, check_mount, check_route, in_order
 from heaven.serving.missing import Missing
@@ -52,6 +53,8 @@ class Reach:
     app: App
     root: App
     prefix: str = ""
+    base: str = ""
+    """The prefix of the application itself; that of a part of it is longer."""
     subdomain: str | None = None
     host: HostPattern | None = None
     hooks: tuple[tuple[Hook, ...], ...] = ()
@@ -76,6 +79,7 @@ class Reach:
         return replace(
             inside,
             app=app,
+            base=inside.prefix,
             hooks=(*self.hooks, tuple(_placed(inside, hook, observers) for hook in app.written.hooks)),
             rescues=(_observed(app.written.rescues, observers), *self.rescues),
             observers=observers,
@@ -155,9 +159,8 @@ class _Draft:
         self.entries: list[Entry] = []
         self._routes_of: dict[Where, RouteTable[Runnable]] = {}
         self._sockets_of: dict[Where, RouteTable[Runnable]] = {}
-        self._nested: dict[Where, RouteTable[Missing | Sheltered]] = {}
         self._claimed: dict[tuple[Any, ...], Route] = {}
-        self._answered: set[tuple[Any, ...]] = set()
+        self._answering: dict[tuple[Where, tuple[object, ...]], Reach] = {}
 
     def open(self, where: Where) -> None:
         """Give a subdomain or host its tables."""
@@ -191,20 +194,35 @@ class _Draft:
             )
 
     def answer(self, reach: Reach) -> None:
-        """Let a child answer for what it has no route for; of several in one place, the one that was mounted first."""
+        """Let an application answer for what it has no route for.
+
+        Of several in one place it is the one that has a fallback, or else the one that was mounted first; a part of an
+        application has no fallback of its own, and comes after what is mounted there.
+        """
         place = (reach.where, parse_pattern(reach.prefix or "/").shape("ignore"))
-        if place not in self._answered:
-            self._answered.add(place)
-            nested = self._nested.setdefault(reach.where, RouteTable(slashes="strict"))
-            missing = _missing(reach)
-            for text in everything_below(reach.prefix, "strict"):
-                nested.add(OTHER, parse_pattern(text), missing)
+        first = self._answering.setdefault(place, reach)
+        if first.app is reach.app or reach.prefix != reach.base:
+            return
+        ours, known = reach.app.written.fallback, first.app.written.fallback
+        if first.prefix != first.base or (ours is not None and known is None):
+            self._answering[place] = reach
+        elif ours is not None and known is not None:
+            raise RegistrationError(
+                f"the fallbacks at {known.place} and {ours.place} both take what no route matches "
+                f"below {reach.prefix or '/'}; leave one out, or mount its application under a prefix"
+            )
 
     def finish(self, reach: Reach) -> dict[Where, Tables]:
         """The tables of every subdomain and host, None for what has none."""
+        nested: dict[Where, RouteTable[Missing | Sheltered]] = {}
+        for (where, _), each in self._answering.items():
+            table = nested.setdefault(where, RouteTable(slashes="strict"))
+            missing = _missing(each)
+            for text in everything_below(each.prefix, "strict"):
+                table.add(OTHER, parse_pattern(text), missing)
         missing = _missing(reach)
         return {
-            name: Tables(routes, self._sockets_of[name], missing, self._nested.get(name))
+            name: Tables(routes, self._sockets_of[name], missing, nested.get(name))
             for name, routes in self._routes_of.items()
         }
 
@@ -223,6 +241,8 @@ def _compile(reach: Reach, names: Names) -> Wiring:
     draft = _Draft(options.slashes, names)
     draft.open(None)
     _gather(reach, draft)
+    if app.written.fallback is not None:
+        draft.answer(reach)
     for place, route, pattern in sorted(draft.routes, key=_rank):
         _add_route(place, draft, route, pattern)
     for place, child in draft.islands:
@@ -290,7 +310,8 @@ def _gather(reach: Reach, draft: _Draft) -> None:
         if child.written.wraps:
             draft.islands.append((inner, mount))
         else:
-            if inner.prefix != reach.prefix or inner.where != reach.where:
+            elsewhere = inner.prefix != reach.prefix or inner.where != reach.where
+            if elsewhere or child.written.fallback is not None:
                 draft.answer(inner)
             _gather(inner, draft)
     for part in sorted(reach.app.written.parts, key=lambda part: -len(part.surrounds)):
@@ -398,7 +419,9 @@ def site_for(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
 
 
 def _missing(reach: Reach) -> Missing | Sheltered:
-    missing = Missing(_site_of_misses(reach), _recovery(reach))
+    missing, fallback = Missing(_site_of_misses(reach), _recovery(reach)), reach.app.written.fallback
+    if fallback is not None:
+        missing = Diverted(_site_of_misses(reach), _recovery(reach), fallback, reach.base)
     enter = reach.placed[-1].surround.shelter(reach.placed, answer_inside) if reach.placed else None
     return missing if enter is None else Sheltered(missing, enter)
 

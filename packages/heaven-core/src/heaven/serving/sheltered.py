@@ -29,6 +29,11 @@ class Sheltered:
         self._missing = missing
         self._enter = enter
 
+    @property
+    def leads_to(self) -> str | None:
+        """Where the fallback was said, if there is one."""
+        return self._missing.leads_to
+
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 404."""
         await self._enter({**scope, _ANSWER: self._missing.not_found}, receive, send)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from heaven.callables import name_of, place_of
 from heaven.declaring.registrations import OTHER, SOCKET
 from heaven.declaring.store import missing as near_misses
-from heaven.errors import BadRequest, NoSuchURL, NotFound
+from heaven.errors import BadRequest, NoSuchURL
 from heaven.http.headers import Headers
 from heaven.http.hosts import AllowedHosts, host_name, subdomain_of
 from heaven.http.urls import path_below_root
@@ -158,7 +158,7 @@ class Wiring:
             return found[0].run(scope, receive, send, found[1])
         missing = tables.missing_at(path, raw_path)
         if not is_http:
-            return missing.refuse(NotFound(), scope, receive, send)
+            return missing.not_found(scope, receive, send)
         methods = tables.methods(scope["method"], path, raw_path)
         if methods:
             return missing.not_allowed(methods, scope, receive, send)
