@@ -159,6 +159,7 @@ def test_a_type_has_its_schema(annotation, schema):
     found, _ = schema_of(annotation)
     for place in (found, found.get("items", {})):
         place.pop("contentMediaType", None)
+    found.get("enum", []).sort(key=str)  # some versions of msgspec have an order of their own
     assert schema == found
 
 
