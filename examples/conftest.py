@@ -98,7 +98,7 @@ def serve() -> Iterator[Serve]:
 
 
 @contextmanager
-def loaded(example: str, name: str = "app", **environment: str) -> Iterator[Any]:
+def loaded(example: str, name: str = "app", *, module: str = "application", **environment: str) -> Iterator[Any]:
     """Import an example's application as uvicorn does in its folder; afterwards none of its modules is there any more.
 
     Load one at a time: each example has an `application`, and Python knows one module of a name.
@@ -109,28 +109,32 @@ def loaded(example: str, name: str = "app", **environment: str) -> Iterator[Any]
         for variable, value in environment.items():
             patch.setenv(variable, value)
         try:
-            yield getattr(import_module("application"), name)
+            yield getattr(import_module(module), name)
         finally:
             for new in set(sys.modules) - before:
-                if Path(getattr(sys.modules[new], "__file__", None) or "").parent == EXAMPLES / example:
+                if Path(getattr(sys.modules[new], "__file__", None) or "").is_relative_to(EXAMPLES / example):
                     del sys.modules[new]
 
 
 @contextmanager
-def in_process(example: str, *, root_path: str = "", **environment: str) -> Iterator[SyncClient]:
+def in_process(
+    example: str, *, module: str = "application", root_path: str = "", **environment: str
+) -> Iterator[SyncClient]:
     """Run an example in this process; whoever leaves something behind fails."""
     environment = {name: value.replace("{url}", IN_PROCESS) for name, value in environment.items()}
     with (
-        loaded(example, **environment) as app,
+        loaded(example, module=module, **environment) as app,
         SyncClient(app, base_url=IN_PROCESS, root_path=root_path, timeout=PATIENCE) as client,
     ):
         yield client
 
 
 @contextmanager
-def over_sockets(example: str, *, root_path: str = "", **environment: str) -> Iterator[OverSockets]:
+def over_sockets(
+    example: str, *, module: str = "application", root_path: str = "", **environment: str
+) -> Iterator[OverSockets]:
     """Run an example under uvicorn, in a process of its own."""
-    server = Example("application:app", cwd=EXAMPLES / example, env=environment, options={"root_path": root_path})
+    server = Example(f"{module}:app", cwd=EXAMPLES / example, env=environment, options={"root_path": root_path})
     with server, server.client() as client:
         yield client
 

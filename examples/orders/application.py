@@ -6,6 +6,7 @@ This file says what there is; each line names the function that does it.
 from __future__ import annotations
 
 from heaven import SHUTDOWN, App
+from heaven_contrib.openapi import OpenAPI
 from heaven_contrib.redis import Broadcast, Redis
 from heaven_contrib.sql import Database
 
@@ -16,7 +17,7 @@ import lifetime
 import live
 import problems
 import settings
-from schemas import Attachment, NewOrder, Order, Page
+from schemas import Attachment, NewOrder, Order, Page, Product, Summary
 from storage import OrderClosed, OrderMissing
 
 config = settings.from_environment()
@@ -27,6 +28,7 @@ app.ONCE(lifetime.make_folder)
 app.plugin(Database(config["database"], migrations=settings.HERE / "migrations"))
 app.plugin(redis)
 app.plugin(Broadcast(redis, "shop"))
+app.plugin(OpenAPI(**settings.DOCUMENTED))
 app.ONCE(lifetime.open_shop)
 app.ON(SHUTDOWN, lifetime.close_shop)
 app.DAEMON(lifetime.publish_summary, every=config["summary_every"])
@@ -42,8 +44,8 @@ app.ON(OrderClosed, problems.order_closed)
 app.GET("/", handlers.home)
 app.ASSETS(settings.HERE / "static", "/static")
 
-app.GET("/products", handlers.list_products)
-app.GET("/summary", handlers.summarise)
+app.GET("/products", handlers.list_products, returns=list[Product])
+app.GET("/summary", handlers.summarise, returns=Summary)
 app.GET("/orders?page:int&size:int&status", handlers.list_orders, name="orders", returns=Page)
 app.POST("/orders", handlers.create_order, expects=NewOrder, returns=Order)
 app.GET("/orders.csv", handlers.export_orders)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from heaven import Context, Request, Response, ValidationError
+from heaven_contrib.openapi import OpenAPIResponse, Problem, ValidationProblem, describe
 
 from board import Board
-from schemas import Attachment
+from schemas import Attachment, Form
 from storage import OrderStore
 
 LARGEST_FILE = 5 * 1024 * 1024
@@ -16,6 +18,11 @@ LARGEST_BODY = LARGEST_FILE + 64 * 1024
 """One file and what multipart puts around it."""
 
 
+@describe(
+    status=201,
+    body={"multipart/form-data": Form},
+    responses={400: Problem, 404: Problem, 415: Problem, 422: ValidationProblem},
+)
 async def upload(req: Request, res: Response, ctx: Context) -> Attachment:
     """POST /orders/7/attachments: keep the form's field `file`; memory holds a block of it, never the whole."""
     orders: OrderStore = req.app.peek("orders")
@@ -37,6 +44,15 @@ async def upload(req: Request, res: Response, ctx: Context) -> Attachment:
     raise ValidationError([{"loc": ["form", "file"], "msg": "Expected a file in this field."}])
 
 
+@describe(
+    responses={
+        200: OpenAPIResponse(Any, "The file.", "application/octet-stream"),
+        206: OpenAPIResponse(Any, "The part of it that Range asks for.", "application/octet-stream"),
+        304: "The client has it as it is.",
+        404: Problem,
+        416: Problem,
+    }
+)
 async def download(req: Request, res: Response, ctx: Context) -> None:
     """GET /orders/7/attachments/2: the file, under the name its uploader gave it, never shown inside the page."""
     orders: OrderStore = req.app.peek("orders")

@@ -1,14 +1,40 @@
-"""What the shop's tests share: it runs without any server, and on MySQL and Redis, and behaves alike."""
+"""What the shop's tests share: however it is written, and wherever it keeps things, it behaves alike."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
+from typing import Any
 
 import pytest
 from heaven_testing import MySQLServer, RedisServer
 
 numbers = count(1)
+
+
+@pytest.fixture(scope="module", params=["application", "declared.application"], ids=["verbs", "declared"])
+def module(request: pytest.FixtureRequest) -> str:
+    """The module of an application: the shop is written twice, and each test is for both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def serve(serve: Callable[..., Any], module: str) -> Callable[..., Any]:
+    """Serve one of them: `serve("orders", SHOP_DATA=...)`."""
+    return partial(serve, target=f"{module}:app")
+
+
+@pytest.fixture
+def start(start: Callable[..., Any], module: str) -> Callable[..., Any]:
+    """Start one of them and use it: `with start("orders", SHOP_DATA=...) as client:`."""
+    return partial(start, module=module)
+
+
+@pytest.fixture
+def load(load: Callable[..., Any], module: str) -> Callable[..., Any]:
+    """Import one of them: `app = load("orders", SHOP_DATA=...)`."""
+    return partial(load, module=module)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import get_args
 
 from heaven import Context, Request, Response, ValidationError
+from heaven_contrib.openapi import OpenAPIResponse, Problem, describe
 
 from board import Board
 from catalogue import Catalogue, price
@@ -18,14 +19,18 @@ from storage import OrderStore
 
 logger = logging.getLogger("shop")
 
+ONLY_OWN = "default-src 'self'; frame-ancestors 'none'"
+"""The Content-Security-Policy of the page."""
+
 LARGEST_PAGE = 100
 LAST_PAGE = 1_000_000
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
+@describe(include_in_schema=False)
 async def home(req: Request, res: Response, ctx: Context) -> None:
     """GET /: the page that uses all of this; it may load and run nothing that is not the shop's own."""
-    res.headers["content-security-policy"] = "default-src 'self'; frame-ancestors 'none'"
+    res.headers["content-security-policy"] = ONLY_OWN
     res.file(HERE / "static" / "index.html")
 
 
@@ -45,10 +50,14 @@ async def list_orders(req: Request, res: Response, ctx: Context) -> Page:
     """GET /orders?page=1&size=20&status=new: one page of orders, newest first."""
     orders: OrderStore = req.app.peek("orders")
     number, size, status = page_wanted(req)
-    page = await orders.page(number, size, status)
-    address = req.url_for("orders") + f"?size={size}" + (f"&status={status}" if status else "") + "&page="
-    page.previous = f"{address}{number - 1}" if number > 1 else None
-    page.next = f"{address}{number + 1}" if number * size < page.total else None
+    return with_neighbours(req, await orders.page(number, size, status), status)
+
+
+def with_neighbours(req: Request, page: Page, status: Status | None) -> Page:
+    """Fill in where the pages before and after this one are."""
+    address = req.url_for("orders") + f"?size={page.size}" + (f"&status={status}" if status else "") + "&page="
+    page.previous = f"{address}{page.page - 1}" if page.page > 1 else None
+    page.next = f"{address}{page.page + 1}" if page.page * page.size < page.total else None
     return page
 
 
@@ -68,6 +77,7 @@ def page_wanted(req: Request) -> tuple[int, int, Status | None]:
     return number, size, status
 
 
+@describe(status=201)
 async def create_order(req: Request, res: Response, ctx: Context) -> Order:
     """POST /orders: take a new order; once the answer is sent, tell everybody, and confirm it to the customer."""
     orders: OrderStore = req.app.peek("orders")
@@ -91,12 +101,14 @@ def confirm(order: Order) -> None:
     logger.info("order %d is confirmed to its customer", order.id)
 
 
+@describe(responses={404: Problem})
 async def read_order(req: Request, res: Response, ctx: Context) -> Order:
     """GET /orders/7: one order, with links to its attachments."""
     orders: OrderStore = req.app.peek("orders")
     return with_links(req, await orders.read(req.params["id"]))
 
 
+@describe(responses={404: Problem, 409: Problem})
 async def cancel_order(req: Request, res: Response, ctx: Context) -> Order:
     """POST /orders/7/cancel: cancel an order that was not shipped; the staff see it on the board."""
     orders: OrderStore = req.app.peek("orders")
@@ -113,6 +125,7 @@ def with_links(req: Request, order: Order) -> Order:
     return order
 
 
+@describe(responses={200: OpenAPIResponse(str, "A line an order.", "text/csv")})
 async def export_orders(req: Request, res: Response, ctx: Context) -> None:
     """GET /orders.csv: every order as CSV, sent while it is read, so that memory never holds them all."""
     orders: OrderStore = req.app.peek("orders")

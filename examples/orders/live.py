@@ -8,7 +8,8 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
-from heaven import Context, Request, Response, WebSocket
+from heaven import App, Context, Request, Response, WebSocket
+from heaven_contrib.openapi import OpenAPIResponse, Problem, describe
 from heaven_contrib.redis import Missed, last_event_id
 from heaven_contrib.redis.broadcast import Subscription
 
@@ -24,14 +25,25 @@ HELLO = msgspec.json.Decoder(Hello)
 SAY = msgspec.json.Decoder(Say)
 
 
+@describe(
+    responses={
+        200: OpenAPIResponse(Any, "Summaries and new orders, as they happen.", "text/event-stream"),
+        400: Problem,
+    }
+)
 async def events(req: Request, res: Response, ctx: Context) -> None:
     """GET /events: new orders and summaries as they happen; a browser that was cut off gets what it missed."""
     board: Board = req.app.peek("board")
+    res.events(public_events(req, board, req.app.peek("orders"), await place_in_log(req, board)))
+
+
+async def place_in_log(req: Request, board: Board) -> str:
+    """Where a listener goes on: after what it heard last, and else after what happened last."""
     after = last_event_id(req)
     if after is None:
         latest = await board.log.latest(1)
         after = latest[-1].id if latest else "0-0"
-    res.events(public_events(req, board, req.app.peek("orders"), after))
+    return after
 
 
 async def public_events(req: Request, board: Board, orders: OrderStore, after: str) -> AsyncIterator[dict[str, Any]]:
@@ -44,12 +56,16 @@ async def public_events(req: Request, board: Board, orders: OrderStore, after: s
 
 async def staff_board(req: Request, ws: WebSocket, ctx: Context) -> None:
     """WS /board: the staff see every change and talk to each other. The first message says who is there."""
+    await meet(ws, req.app.peek("board"), req.app)
+
+
+async def meet(ws: WebSocket, board: Board, app: App) -> None:
+    """Let somebody in who shows the key, and keep them on the board until they leave."""
     await ws.accept()
     hello = await greeting(ws)
-    if hello is None or not is_key(req.app, hello.key):
+    if hello is None or not is_key(app, hello.key):
         await ws.close(POLICY_VIOLATION, "the key is wrong")
         return
-    board: Board = req.app.peek("board")
     async with board.listen() as changes:
         teller = asyncio.create_task(tell(ws, changes))
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
+from heaven import Upload
 from msgspec import Meta, Struct
 
 Status = Literal["new", "paid", "shipped", "cancelled"]
@@ -42,6 +43,12 @@ class Line(Struct):
     name: str
     quantity: int
     price: Cents
+
+
+class Form(Struct):
+    """The body of `POST /orders/7/attachments`."""
+
+    file: Upload
 
 
 class Attachment(Struct):

@@ -17,7 +17,7 @@ from heaven_testing import MySQLServer, ServerProcess
 HERE = Path(__file__).parent
 KEY = {"authorization": "Bearer test-key"}
 ADA = {"customer": "Ada Lovelace", "email": "ada@example.com", "lines": [{"sku": "MUG-0201", "quantity": 3}]}
-GUNICORN = "gunicorn -w 3 -k uvicorn_worker.UvicornWorker -b 127.0.0.1:{port} --graceful-timeout 10 application:app"
+GUNICORN = "gunicorn -w 3 -k uvicorn_worker.UvicornWorker -b 127.0.0.1:{port} --graceful-timeout 10 {module}:app"
 
 
 @pytest.fixture
@@ -91,10 +91,10 @@ def test_the_summary_is_told_once_however_many_workers_there_are(workers: list[A
 
 
 def test_workers_that_start_together_fill_an_empty_shop_once(
-    settings: dict[str, str], mysql_server: MySQLServer
+    module: str, settings: dict[str, str], mysql_server: MySQLServer
 ) -> None:
     """Three workers of gunicorn's find no tables; one makes them and one loads the data set, and all serve."""
-    command = [sys.executable, "-m", *GUNICORN.split()]
+    command = [sys.executable, "-m", *GUNICORN.replace("{module}", module).split()]
     with ServerProcess(command, cwd=HERE, env=settings) as server:
         with httpx.Client(base_url=server.url, timeout=15, trust_env=False) as client:
             totals = {client.get("/orders?size=1", headers={"connection": "close"}).json()["total"] for _ in range(10)}

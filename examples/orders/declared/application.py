@@ -1,0 +1,74 @@
+"""The same shop, declared: `uvicorn declared.application:app` in the folder above, then open http://127.0.0.1:8000.
+
+This file is the tree of what there is; each leaf names the function or the class that does it.
+"""
+
+from __future__ import annotations
+
+from heaven_contrib.openapi import OpenAPI
+from heaven_contrib.redis import Broadcast, Redis
+from heaven_contrib.routing import Application, Gateway, Include, WebSocketGateway
+from heaven_contrib.sql import Database
+
+import attachments
+import hooks
+import lifetime
+import settings
+from declared import dependencies, front, live, problems
+from declared.attachments import download
+from declared.orders import Orders, WrittenOrders
+from declared.permissions import HasKey
+from declared.stamp import Stamp
+from schemas import Attachment
+from storage import OrderClosed, OrderMissing
+
+config = settings.from_environment()
+redis = Redis(config["redis"])
+
+app = Application(
+    config=config,
+    origins=config["origins"],
+    routes=[
+        Gateway("/", handler=front.home, include_in_schema=False),
+        Gateway("/products", handler=front.list_products),
+        Gateway("/summary", handler=front.summarise),
+        Gateway("/orders.csv", handler=front.export_orders),
+        Include("/orders", routes=[Orders, download], tags=["orders"]),
+        Include("/orders", routes=[WrittenOrders], tags=["orders"], permissions=[HasKey], security=["bearer", "key"]),
+        Gateway("/events", handler=live.events),
+        WebSocketGateway("/board", handler=live.staff_board),
+    ],
+    dependencies={
+        "board": dependencies.board,
+        "orders": dependencies.orders,
+        "products": dependencies.products,
+    },
+    middleware=[Stamp],
+    exception_handlers={
+        404: problems.nothing_here,
+        OrderMissing: problems.order_missing,
+        OrderClosed: problems.order_closed,
+    },
+    on_startup=[lifetime.make_folder],
+    on_shutdown=[lifetime.close_shop],
+)
+
+app.plugin(Database(config["database"], migrations=settings.HERE / "migrations"))
+app.plugin(redis)
+app.plugin(Broadcast(redis, "shop"))
+app.plugin(OpenAPI(**settings.DOCUMENTED))
+app.on_event("startup")(lifetime.open_shop)
+app.DAEMON(lifetime.publish_summary, every=config["summary_every"])
+app.ASSETS(settings.HERE / "static", "/static")
+
+# An upload is read while it comes in, by a handler of the core's: an Application takes those as well.
+app.BEFORE("/orders/:id:int/attachments", hooks.require_key, methods=["POST"])
+app.POST(
+    "/orders/:id:int/attachments",
+    attachments.upload,
+    name="attachments",
+    returns=Attachment,
+    stream=True,
+    max_body_size=attachments.LARGEST_BODY,
+    timeout=60,
+)
