@@ -643,3 +643,34 @@ async def test_a_child_of_two_parents_names_its_urls_below_the_one_that_serves()
     assert ["/one/x", "/two/x"] == [
         (await request(app, url=url)).text for app, url in ((one, "/one/x"), (two, "/two/x"))
     ]
+
+
+# Transparent mounts
+
+
+async def test_what_a_transparent_child_serves_is_its_parents():
+    """`req.app` is the application around it, whose names are found, and whose store it has."""
+
+    async def seen(req, res, ctx):
+        return {"app": req.app is app, "inner": req.url_for("part:inner"), "outer": req.url_for("outer")}
+
+    part = App()
+    part.GET("/inner", seen, name="inner")
+    part.ON(404, lambda req, res, ctx, error: {"part": req.app is part})
+    app = App()
+    app.GET("/outer", seen, name="outer")
+    app.mount(part, "/part", name="part", transparent=True)
+    assert {"app": True, "inner": "/part/inner", "outer": "/outer"} == (await request(app, "GET", "/part/inner")).json
+    assert {"part": False} == (await request(app, "GET", "/part/nothing")).json
+    assert "/part/inner" == part.url_for("inner")
+
+
+async def test_a_child_below_a_transparent_one_is_itself():
+    """Only the transparent one is looked through; what is mounted on it answers for itself."""
+    child, part, app = App(), App(), App()
+    child.GET("/", lambda req, res, ctx: {"child": req.app is child})
+    part.mount(child, "/child")
+    app.mount(part, "/part", transparent=True)
+    assert {"child": True} == (await request(app, "GET", "/part/child")).json
+    assert (False, True, True) == (app.is_mounted, part.is_mounted, child.is_mounted)
+    assert app is child.outermost

@@ -262,6 +262,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
         name: str | None = None,
         *,
         surrounds: Sequence[Surround] = (),
+        transparent: bool = False,
         host: str | None = None,
     ) -> None:
         """Serve another application below a prefix.
@@ -273,6 +274,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
             isolated: an App keeps its own store and config; False lets it share this one's.
             name: goes before the names of its routes: `url_for("blog:post")`.
             surrounds: what stands around its routes, the outermost first; heaven-contrib's levels are such.
+            transparent: what it serves is this application's: `req.app` is, and names are found from here outwards.
             host: the hosts it is found under, such as `"{tenant}.shop.test"`, in place of a subdomain; its parameters
                 are among `req.params`.
 
@@ -286,7 +288,17 @@ class App(Verbs, HookWords, EventWords, Keeping):
         below = checked_prefix(prefix, "mount", place)
         below_subdomain = checked_subdomain(subdomain, "mount", place)
         below_host = checked_host(host, subdomain, "mount", place)
-        mount = Mount(mounted, below, below_subdomain, isolated, name, place, tuple(surrounds), below_host)
+        mount = Mount(
+            mounted,
+            below,
+            below_subdomain,
+            isolated,
+            name,
+            place,
+            surrounds=tuple(surrounds),
+            transparent=transparent,
+            host=below_host,
+        )
         if isinstance(child, App):
             self._adopt(child, isolated, place)
         self.written.mounts.append(mount)
@@ -347,6 +359,11 @@ class App(Verbs, HookWords, EventWords, Keeping):
 
     def _ancestors(self) -> list[App]:
         return [self, *(each for parent in self._parents for each in parent._ancestors())]  # noqa: SLF001
+
+    @property
+    def is_mounted(self) -> bool:
+        """Whether it is mounted on another application."""
+        return bool(self._parents)
 
     @property
     def outermost(self) -> App:

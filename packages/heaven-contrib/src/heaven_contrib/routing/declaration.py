@@ -37,6 +37,7 @@ class HandlerDeclaration(Generic[P, R]):
         responses: other answers for the documentation, by status.
         operation_id: what the documentation calls it; None follows from name and path.
         sync_to_thread: False runs a sync function inline, on the event loop.
+        limits: what is said of the body and of time, as the core's verbs take it.
         level: what it says as the innermost level.
         place: where it was decorated, `file:line`.
 
@@ -63,6 +64,7 @@ class HandlerDeclaration(Generic[P, R]):
     responses: Mapping[int, Any]
     operation_id: str | None
     sync_to_thread: bool | None
+    limits: Mapping[str, Any]
     level: Level
     place: str
 

@@ -6,13 +6,16 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
 from heaven.callables import is_async, name_of
-from heaven.declaring.registrations import SOCKET
+from heaven.declaring.registrations import SOCKET, Options
+from heaven.declaring.verbs import checked_options
+from heaven.errors import RegistrationError
 from heaven_contrib.routing.declaration import AnyHandler, HandlerDeclaration
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.handler_parameters import HandlerParameters, SocketParameters, checked_own
+from heaven_contrib.routing.handler_parameters import LIMITS, HandlerParameters, SocketParameters, checked_own
 from heaven_contrib.routing.levels import SAID, Level, level
 from heaven_contrib.routing.paths import names, to_pattern
 from heaven_contrib.routing.places import shown
@@ -69,6 +72,7 @@ def declare(
         function=function,
         methods=methods,
         path=to_pattern(path, where),
+        limits=_checked_limits(given, methods, label, place),
         level=level("handler", label, place, **{name: value for name, value in given.items() if name in SAID}),
         place=place,
         **own,
@@ -117,6 +121,16 @@ def check_returned(declaration: AnyHandler) -> None:
             f"{declaration.label} at {declaration.place} returns {shown(returns)}, and a {declaration.status_code} has "
             "no body; return None, or say another status, as in status_code=200"
         )
+
+
+def _checked_limits(given: Mapping[str, Any], methods: tuple[str, ...], label: str, place: str) -> Mapping[str, Any]:
+    """What the core takes of the parameters, checked as its own verbs do."""
+    limits = {name: given[name] for name in LIMITS if name in given}
+    try:
+        checked_options(Options(), limits, methods[0], label, place)
+    except RegistrationError as error:
+        raise ImproperlyConfigured(str(error)) from None
+    return MappingProxyType(limits)
 
 
 def _check_kind(function: Any, where: str) -> None:

@@ -46,9 +46,9 @@ class Surrounding:
         self.level: Level = level
         self.rescues: Mapping[int | type[BaseException], Rescue] = rescues(level.exception_handlers, level.place)
 
-    def fold(self, around: Surrounded) -> FoldedRoute:
+    def fold(self, surrounded: Surrounded) -> FoldedRoute:
         """What all levels together make of a route."""
-        return fold(around)
+        return fold(surrounded)
 
     def shelter(self, placed: tuple[Placed, ...], missing: ASGIApp) -> ASGIApp | None:
         """The middleware of all levels around what answers where no route matched."""
@@ -115,6 +115,10 @@ class FoldedRoute:
     cleans: bool = False
     documented: Documented | None = None
     """What documentation says of it; None for routes that were not declared."""
+    merged: Merged | None = None
+    """What its levels come to."""
+    guarded: bool = False
+    """Whether permissions may refuse it."""
     added: tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]] = ((), ())  # type: ignore[assignment]
     """Header fields and cookies for the responses of routes that were not declared."""
 
@@ -137,6 +141,7 @@ def fold(around: Surrounded) -> FoldedRoute:
     """
     levels = [each.surround.level for each in around.placed if isinstance(each.surround, Surrounding)]
     folded = _declared(around, levels) if isinstance(around.route.declared, Leaf) else _other(around, levels)
+    folded.guarded = any(level.permissions for level in levels)
     folded.middleware = _steps(around.placed, MIDDLEWARE)
     folded.interceptors = _steps(around.placed, INTERCEPTORS)
     return folded
@@ -177,7 +182,8 @@ def _other(around: Surrounded, levels: list[Level]) -> FoldedRoute:
     enclose = connected_between if route.method == SOCKET else surrounded
     fields = baked_headers(merged.response_headers)
     cookies = [(each.key.encode(), each.baked) for each in merged.response_cookies]
-    return FoldedRoute(call=enclose(route.call, _runs(levels, None)), lines=_lines(levels), added=(fields, cookies))
+    call = enclose(route.call, _runs(levels, None))
+    return FoldedRoute(call=call, lines=_lines(levels), merged=merged, added=(fields, cookies))
 
 
 def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
@@ -203,7 +209,7 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
             call = resolved(called, resolve, respond, cleans=cleans)
         call = surrounded(call, runs, respond)
     documented = _documented(leaf, merged, resolution.bindings, guarded=bool(runs.permissions))
-    return FoldedRoute(call=call, lines=_lines(levels), cleans=cleans, documented=documented)
+    return FoldedRoute(call=call, lines=_lines(levels), merged=merged, cleans=cleans, documented=documented)
 
 
 CACHED = "cached dependencies"

@@ -38,6 +38,18 @@ class HandlerParameters(SocketParameters, total=False):
     """What the documentation calls it; it follows from name and path without it."""
     sync_to_thread: bool | None
     """False runs a sync function inline, on the event loop, and not in a thread."""
+    max_body_size: int | None
+    """Bytes a body may have; None for no limit, and what the application says where it is left out."""
+    timeout: float | None
+    """Seconds for the body to arrive, and again for all that runs; None for no limit, likewise."""
+    stream: bool
+    """Leave the body to `request.stream()` or `request.parts()`, piece by piece."""
+    cancel_on_disconnect: bool
+    """Cancel the handler when the client leaves."""
+
+
+LIMITS: tuple[str, ...] = ("max_body_size", "timeout", "stream", "cancel_on_disconnect")
+"""Those that the core takes as they are."""
 
 
 def checked_own(given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -93,4 +105,4 @@ _OWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "sync_to_thread": (lambda value: isinstance(value, bool), "True or False"),
 }
 
-__all__ = ["HandlerParameters", "SocketParameters", "checked_own"]
+__all__ = ["LIMITS", "HandlerParameters", "SocketParameters", "checked_own"]

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 from heaven.app import App
-from heaven.callables import awaitable, name_of
+from heaven.callables import awaitable
 from heaven.declaring.event_words import SHUTDOWN, STARTUP
 from heaven.declaring.registrations import Event, Part, Route, checked_pattern
 from heaven.declaring.surrounds import undeclared
+from heaven.declaring.verbs import checked_options
 from heaven.errors import NoSuchURL
 from heaven_contrib.routing.branches import checked_routes
 from heaven_contrib.routing.decorators import Decorators
@@ -283,19 +284,23 @@ class Router(App, Decorators):
             self._add(route, branch)
 
     def _mount(self, app: ASGIApp, branch: _Branch, **host: Any) -> None:
-        isolated = not isinstance(app, Router) or isinstance(app, Application)
-        self.mount(app, branch.path, isolated=isolated, name=branch.name, surrounds=branch.surrounds, **host)
+        part = isinstance(app, Router) and not isinstance(app, Application)
+        self.mount(
+            app,
+            branch.path,
+            isolated=not part or app.is_mounted,
+            transparent=part,
+            name=branch.name,
+            surrounds=branch.surrounds,
+            **host,
+        )
 
     def _declare(self, leaf: Leaf, branch: _Branch, memory: dict[Level, Surrounding]) -> None:
         surrounds = [*branch.surrounds]
         for each in leaf.levels:
             surrounds.append(memory.setdefault(each, Surrounding(each)))  # noqa: PERF401
-        options = replace(
-            self.defaults,
-            name=":".join((*branch.names, leaf.name)),
-            implied_name=not leaf.explicit_name,
-        )
-        role = f"{name_of(leaf.handler.function)}"
+        role = leaf.handler.label
+        name = {"name": ":".join((*branch.names, leaf.name)), "implied_name": not leaf.explicit_name}
         for method in leaf.handler.methods:
             self.register(
                 Route(
@@ -304,7 +309,9 @@ class Router(App, Decorators):
                     function=leaf.handler.function,
                     call=undeclared,
                     subdomain=self.default_subdomain,
-                    options=options,
+                    options=replace(
+                        checked_options(self.defaults, {**leaf.handler.limits}, method, role, leaf.place), **name
+                    ),
                     place=leaf.place,
                     surrounds=tuple(surrounds),
                     declared=leaf,
@@ -353,10 +360,10 @@ class _Branch:
         )
 
 
-def _checked_path(path: str | None, where: str) -> str:
+def _checked_path(path: Any, where: str) -> str:
     if path is None or path == "/":
         return ""
-    if not isinstance(path, str) or not path.startswith("/") or path.endswith("/"):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(path, str) or not path.startswith("/") or path.endswith("/"):
         raise ImproperlyConfigured(f"{where} got path={path!r}; begin it with / and end it without, as in '/api'")
     return to_pattern(path, where)
 

@@ -80,6 +80,7 @@ class Mount:
     name: str | None
     place: str
     surrounds: tuple[Surround, ...] = ()
+    transparent: bool = False
     host: HostPattern | None = None
 
 

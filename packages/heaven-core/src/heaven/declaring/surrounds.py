@@ -50,8 +50,10 @@ class Folded(Protocol):
     that has something to say.
     """
 
-    call: AsyncFunction
-    lines: tuple[str, ...]
+    @property
+    def call(self) -> AsyncFunction: ...
+    @property
+    def lines(self) -> tuple[str, ...]: ...
 
     def around(self, endpoint: Runnable) -> Runnable:
         """What serves in place of the endpoint; the endpoint itself where nothing has to be around it."""

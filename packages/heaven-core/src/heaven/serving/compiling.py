@@ -52,6 +52,8 @@ class Reach:
 
     app: App
     root: App
+    owner: App
+    """The application that its requests belong to: the same, or one outside where it is mounted transparently."""
     prefix: str = ""
     base: str = ""
     """The prefix of the application itself; that of a part of it is longer."""
@@ -70,15 +72,21 @@ class Reach:
     @staticmethod
     def of(app: App) -> Reach:
         """Where an application stands that nothing is mounted around."""
-        return Reach(app, app).enter(app)
+        return Reach(app, app, app).enter(app)
 
-    def enter(self, app: App) -> Reach:
-        """The same place, with the hooks and error handlers of the application that is found there."""
+    def enter(self, app: App, *, transparent: bool = False) -> Reach:
+        """The same place, with the hooks and error handlers of the application that is found there.
+
+        Args:
+            app: that application.
+            transparent: what it serves belongs to the application around it.
+        """
         observers = (*self.observers, *(each for each in app.written.observers if each not in self.observers))
         inside = replace(self, prefix=self.prefix + app.path)
         return replace(
             inside,
             app=app,
+            owner=self.owner if transparent else app,
             base=inside.prefix,
             hooks=(*self.hooks, tuple(_placed(inside, hook, observers) for hook in app.written.hooks)),
             rescues=(_observed(app.written.rescues, observers), *self.rescues),
@@ -306,7 +314,7 @@ def _gather(reach: Reach, draft: _Draft) -> None:
             routes = _foreign_routes(child, mount, everything_below(place.prefix, draft.slashes))
             draft.routes += [(place, route, route.pattern) for route in routes]
             continue
-        inner = place.enter(child)
+        inner = place.enter(child, transparent=mount.transparent)
         if child.written.wraps:
             draft.islands.append((inner, mount))
         else:
@@ -404,7 +412,7 @@ def site_for(reach: Reach, pattern: Pattern | None, options: Options) -> Site:
     """
     root = reach.root
     return Site(
-        app=reach.app,
+        app=reach.owner,
         root=root,
         route=pattern.text if pattern is not None else None,
         domain=root.settled.domain,

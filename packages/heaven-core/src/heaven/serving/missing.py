@@ -79,7 +79,7 @@ class Missing:
         location = quote(root + path, safe="/:@!$&'()*+,;=~") + (f"?{quote(query, safe=_IN_QUERIES)}" if query else "")
         await self._end(scope, receive, send, 307, {"location": location})
 
-    async def refuse(self, error: HTTPError, scope: Scope, receive: Receive, send: Send) -> None:
+    async def refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with an error, as `ON(status, ...)` would have it; a WebSocket is refused with it."""
 
         async def fail(_req: Request, _res: Any, _ctx: Context) -> Any:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heaven.errors import HTTPError
     from heaven.serving.missing import Missing
     from heaven.types import ASGIApp, Receive, Scope, Send
 
@@ -46,7 +45,7 @@ class Sheltered:
         """Send the client to the path with its slash put right."""
         await self._enter({**scope, _ANSWER: partial(self._missing.redirect, path)}, receive, send)
 
-    async def refuse(self, error: HTTPError, scope: Scope, receive: Receive, send: Send) -> None:
+    async def refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with an error."""
         await self._enter({**scope, _ANSWER: partial(self._missing.refuse, error)}, receive, send)
 
