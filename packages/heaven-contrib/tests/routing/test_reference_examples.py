@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from pydantic import BaseModel
 
 from heaven import HTTPError, Request, Upload, WebSocket
 from heaven_contrib.routing import (
@@ -50,6 +49,8 @@ from heaven_contrib.routing import Application as App
 from heaven_contrib.routing.params import Body, File, Form, Header, Path, Query
 from heaven_contrib.routing.params import Cookie as CookieParam
 from heaven_testing import Client
+
+BaseModel: Any = pytest.importorskip("pydantic").BaseModel
 
 
 class Database:
