@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -100,6 +100,7 @@ def test_parameters_say_where_they_come_from():
         tags: list[str] = [],  # noqa: B006
         size: Sizes = Sizes.S,
         on: date | None = None,
+        at: datetime | None = None,
         x_token: str = params.Header(min_length=3, title="Token", description="A *token*.", examples=["abc"]),
         theme: str = params.Cookie("dark", deprecated=True),
         old: int = params.Query(1, alias="o", ge=0),
@@ -109,6 +110,7 @@ def test_parameters_say_where_they_come_from():
     found = parameters_of(read)
     assert [("id", "path"), ("slug", "path"), ("page", "query"), ("tags", "query"), ("size", "query")] + [
         ("on", "query"),
+        ("at", "query"),
         ("x-token", "header"),
         ("theme", "cookie"),
         ("o", "query"),
@@ -121,6 +123,7 @@ def test_parameters_say_where_they_come_from():
         "tags": {"type": "array", "items": {"type": "string"}, "default": []},
         "size": {"$ref": "#/components/schemas/Sizes", "default": "s"},
         "on": {"type": "string", "format": "date"},
+        "at": {"type": "string", "format": "date-time"},
         "x-token": {"type": "string", "minLength": 3, "title": "Token", "examples": ["abc"]},
         "theme": {"type": "string", "default": "dark"},
         "o": {"type": "integer", "minimum": 0, "default": 1},

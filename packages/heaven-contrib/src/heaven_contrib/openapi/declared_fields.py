@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_origin
 
@@ -11,6 +12,7 @@ from msgspec import UNSET
 
 from heaven_contrib.openapi.core_routes import path_fields
 from heaven_contrib.openapi.facts import Field, Place
+from heaven_contrib.openapi.paths import DATETIME
 from heaven_contrib.routing.binding.annotations import members
 from heaven_contrib.routing.binding.choosing import is_as_converted
 
@@ -71,8 +73,8 @@ def field_of(parameter: Parameter, name: str, place: Place) -> Field:
 
 
 def _as_text(annotation: Any) -> Any:
-    """The type without None, for which text has no form."""
-    kinds = [each for each in members(annotation) if each not in (None, NoneType)]
+    """The type without None, for which text has no form; of a datetime it says what clients have to send."""
+    kinds = [DATETIME if each is datetime else each for each in members(annotation) if each not in (None, NoneType)]
     return annotation if get_origin(annotation) is Annotated or not kinds else Union[tuple(kinds)]  # noqa: UP007
 
 

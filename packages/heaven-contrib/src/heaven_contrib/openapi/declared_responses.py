@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any, Union, get_origin
 import heaven
 from heaven_contrib.openapi.descriptions import OpenAPIResponse
 from heaven_contrib.routing.binding.annotations import members
-from heaven_contrib.routing.responses import EventStreamResponse, RedirectResponse, Response, StreamingResponse
+from heaven_contrib.routing.responding.responses import (
+    EventStreamResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 
 if TYPE_CHECKING:
-    from heaven_contrib.routing.documented import Documented
+    from heaven_contrib.routing.serving.documented import Documented
 
 _OCTETS = "application/octet-stream"
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from heaven.serving.wiring import Entry
     from heaven_contrib.openapi.facts import Body
     from heaven_contrib.openapi.paths import Template
-    from heaven_contrib.routing.documented import Documented
-    from heaven_contrib.routing.gateways import WebhookGateway
+    from heaven_contrib.routing.declarations.gateways import WebhookGateway
+    from heaven_contrib.routing.serving.documented import Documented
 
 
 def declared_facts(entry: Entry, documented: Documented, template: Template, recovery: Recovery | None) -> Facts:
@@ -54,7 +54,7 @@ def declared_facts(entry: Entry, documented: Documented, template: Template, rec
 def webhook_facts(webhook: WebhookGateway) -> Facts:
     """What a webhook says of itself: it is answered by others, so no error is Heaven's."""
     from heaven_contrib.routing.binding.extraction import bind  # loaded with the first webhook
-    from heaven_contrib.routing.folding import merge
+    from heaven_contrib.routing.serving.folding import merge
 
     handler = webhook.handler
     merged = merge((webhook.level, handler.level))

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from heaven.serving.recovery import Recovery
     from heaven.serving.wiring import Entry
     from heaven_contrib.openapi.facts import Facts
-    from heaven_contrib.routing.documented import Documented
-    from heaven_contrib.routing.gateways import WebhookGateway
+    from heaven_contrib.routing.declarations.gateways import WebhookGateway
+    from heaven_contrib.routing.serving.documented import Documented
 
 log: Logger = logger("heaven.openapi")
 

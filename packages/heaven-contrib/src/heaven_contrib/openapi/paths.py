@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from heaven.routing.patterns import Pattern
     from heaven.serving.wiring import Entry
 
+DATETIME: Final[Any] = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]
+"""A time in a URL: msgspec names the format of those alone that must have a time zone."""
+
 _Text = Annotated[str, Meta(min_length=1)]
 _TYPES: Final[dict[str, Any]] = {
     "str": _Text,
@@ -22,7 +25,7 @@ _TYPES: Final[dict[str, Any]] = {
     "float": float,
     "bool": bool,
     "date": date,
-    "datetime": Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})],
+    "datetime": DATETIME,
     "uuid": UUID,
 }
 _ANY_TEXT: Final = frozenset(("str", "path"))
@@ -112,4 +115,4 @@ def servers_of(entry: Entry, domain: str | None) -> tuple[dict[str, Any], ...]:
     return ()
 
 
-__all__ = ["Template", "Templates", "servers_of", "takes_any_text", "type_of"]
+__all__ = ["DATETIME", "Template", "Templates", "servers_of", "takes_any_text", "type_of"]
