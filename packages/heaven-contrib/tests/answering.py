@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from heaven import App
-from heaven_contrib.routing.responding import Responder
+from heaven_contrib.routing.responding.responder import Responder
 from heaven_testing import Client
 
 

@@ -30,8 +30,8 @@ from heaven_contrib.routing import (
     trace,
     websocket,
 )
-from heaven_contrib.routing.declaring import check_returned
-from heaven_contrib.routing.handler_parameters import HandlerParameters
+from heaven_contrib.routing.declarations.declaring import check_returned
+from heaven_contrib.routing.declarations.handler_parameters import HandlerParameters
 
 VERBS = {"get": get, "head": head, "post": post, "put": put, "patch": patch, "delete": delete}
 VERBS |= {"options": options, "trace": trace}

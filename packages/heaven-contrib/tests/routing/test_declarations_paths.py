@@ -10,8 +10,8 @@ from heaven import register_converter
 from heaven.routing import converters
 from heaven.routing.converters import CONVERTERS
 from heaven.routing.patterns import parse_pattern
+from heaven_contrib.routing.declarations.paths import join, names, to_pattern
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.paths import join, names, to_pattern
 
 WHERE = "Gateway at shop.py:7"
 

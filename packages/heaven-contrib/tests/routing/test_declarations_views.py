@@ -10,7 +10,7 @@ import pytest
 
 from heaven import WebSocket
 from heaven_contrib.routing import APIView, BasePermission, Gateway, ImproperlyConfigured, get, post, websocket
-from heaven_contrib.routing.views import viewed
+from heaven_contrib.routing.declarations.views import viewed
 
 T = TypeVar("T")
 

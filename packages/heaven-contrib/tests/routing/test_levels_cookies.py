@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heaven.http.cookies import parse_cookies
-from heaven_contrib.routing.cookies import Cookie, checked_cookies
 from heaven_contrib.routing.errors import ImproperlyConfigured
+from heaven_contrib.routing.responding.cookies import Cookie, checked_cookies
 
 PLACE = "Router at shop.py:3"
 
@@ -105,7 +105,7 @@ def test_cookies_stay_in_their_order():
         (Cookie("a", "1"), "got response_cookies=Cookie("),
         ({"a": "1"}, "got response_cookies={'a': '1'}; give a list, as in [Cookie('theme', 'dark')]"),
         (["a=1"], "got the response cookie 'a=1'; give a heaven_contrib.routing.Cookie(key, value)"),
-        ([Cookie], "got the response cookie heaven_contrib.routing.cookies.Cookie; give a"),
+        ([Cookie], "got the response cookie heaven_contrib.routing.responding.cookies.Cookie; give a"),
         ([Cookie("a", "1"), Cookie("a", "2")], "sets the response cookie 'a' twice; leave one out"),
     ],
     ids=["one", "mapping", "str", "class", "twice"],

@@ -7,8 +7,8 @@ import pytest
 
 from heaven import App, HTTPError, NotFound
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.exception_handlers import checked_exception_handlers, rescues
-from heaven_contrib.routing.responses import JSONResponse
+from heaven_contrib.routing.levels.exception_handlers import checked_exception_handlers, rescues
+from heaven_contrib.routing.responding.responses import JSONResponse
 from heaven_testing import Client
 
 PLACE = "Include /api at shop.py:7"

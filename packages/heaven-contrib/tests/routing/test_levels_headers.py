@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.headers import ResponseHeader, baked_headers, checked_headers
+from heaven_contrib.routing.responding.headers import ResponseHeader, baked_headers, checked_headers
 
 PLACE = "Router at shop.py:3"
 

@@ -4,7 +4,7 @@ import pytest
 
 from heaven import App, HTTPError
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.interceptors import Interceptor, checked_interceptors
+from heaven_contrib.routing.levels.interceptors import Interceptor, checked_interceptors
 from heaven_testing import Client, WebSocketDenied
 
 PLACE = "Include /api at shop.py:7"
@@ -187,7 +187,10 @@ WRITE = "write it as: async def intercept(self, scope, receive, send)"
         ([42], "got the interceptor 42; give classes of Interceptor, or instances of them"),
         ([Duck], f"got the interceptor {__name__}.Duck; give classes of Interceptor, or instances of them"),
         ([shop], f"got the interceptor {__name__}.shop ({__file__}:"),
-        ([Interceptor], "got the interceptor heaven_contrib.routing.interceptors.Interceptor, which lacks intercept"),
+        (
+            [Interceptor],
+            "got the interceptor heaven_contrib.routing.levels.interceptors.Interceptor, which lacks intercept",
+        ),
         ([Bare], f"got the interceptor {__name__}.Bare, which lacks intercept; give a class that has it"),
         (
             [Configured],

@@ -8,8 +8,8 @@ import pytest
 from heaven import App
 from heaven_contrib import SecurityHeaders
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.interceptors import Interceptor
-from heaven_contrib.routing.middleware import DefineMiddleware, checked_middleware
+from heaven_contrib.routing.levels.interceptors import Interceptor
+from heaven_contrib.routing.levels.middleware import DefineMiddleware, checked_middleware
 from heaven_testing import Client
 
 PLACE = "Router at shop.py:3"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from heaven import App, HTTPError
 from heaven_contrib.routing.errors import ImproperlyConfigured, PermissionDenied
-from heaven_contrib.routing.permissions import BasePermission, checked_permissions, compile_permissions
+from heaven_contrib.routing.levels.permissions import BasePermission, checked_permissions, compile_permissions
 from heaven_testing import Client, make_request
 
 PLACE = "Gateway /orders at shop.py:9"
@@ -300,7 +300,7 @@ GIVE = "; give classes of BasePermission, instances of them, or compositions suc
         (["Yes"], f"got the permission 'Yes'{GIVE}"),
         ([object], f"got the permission builtins.object{GIVE}"),
         ([Yes | int], f"got the permission {Yes | int!r}{GIVE}"),
-        ([BasePermission], "got the permission heaven_contrib.routing.permissions.BasePermission, which lacks has_permission"),
+        ([BasePermission], "got the permission heaven_contrib.routing.levels.permissions.BasePermission, which lacks has_permission"),
         ([Bare], f"got the permission {__name__}.Bare, which lacks has_permission; give a class that has it"),
         ([Yes & (Bare | No)], f"got the permission {__name__}.Bare, which lacks has_permission"),
         ([Role], f"got the permission {__name__}.Role, which needs arguments; give an instance, as in Role(...)"),

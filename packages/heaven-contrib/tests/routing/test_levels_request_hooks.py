@@ -6,7 +6,7 @@ import pytest
 
 from heaven import App
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.request_hooks import checked_request_hooks, compile_after, compile_before
+from heaven_contrib.routing.levels.request_hooks import checked_request_hooks, compile_after, compile_before
 from heaven_testing import Client, make_request
 
 PLACE = "Include /api at shop.py:7"

@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 
-from heaven_contrib.routing.cookies import Cookie
 from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.places import declared_at, shown
+from heaven_contrib.routing.responding.cookies import Cookie
 from heaven_contrib.routing.shapes import listed, takes
 
 
@@ -28,7 +28,7 @@ def function(request, *, page=1): ...
     [
         (42, "42"),
         ("text", "'text'"),
-        (Cookie, "heaven_contrib.routing.cookies.Cookie"),
+        (Cookie, "heaven_contrib.routing.responding.cookies.Cookie"),
         (function, f"{__name__}.function ({__file__}:{function.__code__.co_firstlineno})"),
         (print, "<built-in function print>"),
         ("x" * 300, f"'{'x' * 199}..."),

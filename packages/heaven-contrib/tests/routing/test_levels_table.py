@@ -9,7 +9,7 @@ import pytest
 
 from heaven import HTTPError, Request, WebSocket
 from heaven_contrib.routing import Injects, get, websocket
-from heaven_contrib.routing.levels import SAID
+from heaven_contrib.routing.levels.level import SAID
 from heaven_testing import Client
 from level_features import FEATURES, SILENT, Feature
 from mounting_forms import FORMS, WAYS, Way

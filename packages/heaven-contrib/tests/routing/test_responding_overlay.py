@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from heaven import Response
 from heaven.http.cookies import bake_cookie
-from heaven_contrib.routing.overlay import overlay, underlay
+from heaven_contrib.routing.responding.overlay import overlay, underlay
 
 cookies = st.builds(
     lambda name, value, path, domain: (b"set-cookie", bake_cookie(name, value, path=path, domain=domain)),

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from answering import answered
-from heaven_contrib.routing.responses import JSONResponse, PlainTextResponse, Response
+from heaven_contrib.routing.responding.responses import JSONResponse, PlainTextResponse, Response
 
 pydantic: Any = pytest.importorskip("pydantic")
 

@@ -11,11 +11,11 @@ import pytest
 import heaven
 from answering import answered
 from heaven import HeaderError
-from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
-from heaven_contrib.routing.cookies import Cookie
-from heaven_contrib.routing.headers import ResponseHeader
-from heaven_contrib.routing.responding import Responder
-from heaven_contrib.routing.responses import (
+from heaven_contrib.routing.responding.background import BackgroundTask, BackgroundTasks
+from heaven_contrib.routing.responding.cookies import Cookie
+from heaven_contrib.routing.responding.headers import ResponseHeader
+from heaven_contrib.routing.responding.responder import Responder
+from heaven_contrib.routing.responding.responses import (
     EventStreamResponse,
     FileResponse,
     HTMLResponse,

@@ -18,8 +18,8 @@ import pytest
 import heaven
 from answering import answered
 from heaven.messages.streams import StreamBody
-from heaven_contrib.routing.responding import Responder, apply
-from heaven_contrib.routing.responses import JSONResponse, PlainTextResponse, Response
+from heaven_contrib.routing.responding.responder import Responder, apply
+from heaven_contrib.routing.responding.responses import JSONResponse, PlainTextResponse, Response
 from heaven_testing import Client
 
 

@@ -11,24 +11,36 @@ Example:
 from __future__ import annotations
 
 from heaven.routing.converters import register_converter
-from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
 from heaven_contrib.routing.binding.reserved import State
-from heaven_contrib.routing.cookies import Cookie
-from heaven_contrib.routing.declaration import HandlerDeclaration
+from heaven_contrib.routing.declarations.declaration import HandlerDeclaration
+from heaven_contrib.routing.declarations.gateways import Gateway, WebhookGateway, WebSocketGateway
+from heaven_contrib.routing.declarations.handlers import (
+    delete,
+    get,
+    head,
+    options,
+    patch,
+    post,
+    put,
+    route,
+    trace,
+    websocket,
+)
+from heaven_contrib.routing.declarations.hosts import Host
+from heaven_contrib.routing.declarations.includes import Include
+from heaven_contrib.routing.declarations.views import APIView
 from heaven_contrib.routing.dependencies.factory import Factory
 from heaven_contrib.routing.dependencies.inject import Inject
 from heaven_contrib.routing.dependencies.injects import Injects
 from heaven_contrib.routing.errors import ImproperlyConfigured, NoMatchFound, PermissionDenied
-from heaven_contrib.routing.gateways import Gateway, WebhookGateway, WebSocketGateway
-from heaven_contrib.routing.handlers import delete, get, head, options, patch, post, put, route, trace, websocket
-from heaven_contrib.routing.headers import ResponseHeader
-from heaven_contrib.routing.hosts import Host
-from heaven_contrib.routing.includes import Include
-from heaven_contrib.routing.interceptors import Interceptor
-from heaven_contrib.routing.levels import LevelParameters
-from heaven_contrib.routing.middleware import DefineMiddleware
-from heaven_contrib.routing.permissions import BasePermission
-from heaven_contrib.routing.responses import (
+from heaven_contrib.routing.levels.interceptors import Interceptor
+from heaven_contrib.routing.levels.level import LevelParameters
+from heaven_contrib.routing.levels.middleware import DefineMiddleware
+from heaven_contrib.routing.levels.permissions import BasePermission
+from heaven_contrib.routing.responding.background import BackgroundTask, BackgroundTasks
+from heaven_contrib.routing.responding.cookies import Cookie
+from heaven_contrib.routing.responding.headers import ResponseHeader
+from heaven_contrib.routing.responding.responses import (
     EventStreamResponse,
     FileResponse,
     HTMLResponse,
@@ -39,7 +51,6 @@ from heaven_contrib.routing.responses import (
     StreamingResponse,
 )
 from heaven_contrib.routing.router import Application, ChildRouter, Router
-from heaven_contrib.routing.views import APIView
 
 __all__ = [
     "APIView",

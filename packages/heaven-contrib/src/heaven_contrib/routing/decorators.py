@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar, Unpack
 
-from heaven_contrib.routing import handlers
-from heaven_contrib.routing.declaration import HandlerDeclaration
-from heaven_contrib.routing.gateways import Gateway, WebSocketGateway
-from heaven_contrib.routing.handler_parameters import HandlerParameters, SocketParameters
+from heaven_contrib.routing.declarations import handlers
+from heaven_contrib.routing.declarations.declaration import HandlerDeclaration
+from heaven_contrib.routing.declarations.gateways import Gateway, WebSocketGateway
+from heaven_contrib.routing.declarations.handler_parameters import HandlerParameters, SocketParameters
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -14,25 +14,25 @@ from heaven.declaring.registrations import Event, Part, Route, checked_pattern
 from heaven.declaring.surrounds import undeclared
 from heaven.declaring.verbs import checked_options
 from heaven.errors import NoSuchURL
-from heaven_contrib.routing.branches import checked_routes
+from heaven_contrib.routing.declarations.branches import checked_routes
+from heaven_contrib.routing.declarations.gateways import Gateway, WebhookGateway, WebSocketGateway, checked_text
+from heaven_contrib.routing.declarations.hosts import Host
+from heaven_contrib.routing.declarations.includes import Include
+from heaven_contrib.routing.declarations.paths import to_pattern
 from heaven_contrib.routing.decorators import Decorators
 from heaven_contrib.routing.errors import ImproperlyConfigured, NoMatchFound
-from heaven_contrib.routing.folding import CACHED, Surrounding
-from heaven_contrib.routing.gateways import Gateway, WebhookGateway, WebSocketGateway, checked_text
-from heaven_contrib.routing.hosts import Host
-from heaven_contrib.routing.includes import Include
-from heaven_contrib.routing.levels import LevelParameters, Security, level
-from heaven_contrib.routing.paths import to_pattern
+from heaven_contrib.routing.levels.level import LevelParameters, Security, level
 from heaven_contrib.routing.places import declared_at, shown
+from heaven_contrib.routing.serving.folding import CACHED, Surrounding
 from heaven_contrib.routing.shapes import listed, takes
 
 if TYPE_CHECKING:
     from heaven.types import ASGIApp
-    from heaven_contrib.routing.cookies import Cookie
-    from heaven_contrib.routing.headers import ResponseHeader
-    from heaven_contrib.routing.leaves import Leaf
-    from heaven_contrib.routing.levels import Level
-    from heaven_contrib.routing.responses import Response
+    from heaven_contrib.routing.declarations.leaves import Leaf
+    from heaven_contrib.routing.levels.level import Level
+    from heaven_contrib.routing.responding.cookies import Cookie
+    from heaven_contrib.routing.responding.headers import ResponseHeader
+    from heaven_contrib.routing.responding.responses import Response
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.levels import LevelParameters
+from heaven_contrib.routing.levels.level import LevelParameters
 from heaven_contrib.routing.places import shown
+from heaven_contrib.routing.responding.background import BackgroundTask, BackgroundTasks
 
 
 class SocketParameters(LevelParameters, total=False):

@@ -13,13 +13,18 @@ from heaven.callables import is_async, name_of
 from heaven.declaring.registrations import SOCKET, Options
 from heaven.declaring.verbs import checked_options
 from heaven.errors import RegistrationError
-from heaven_contrib.routing.declaration import AnyHandler, HandlerDeclaration
+from heaven_contrib.routing.declarations.declaration import AnyHandler, HandlerDeclaration
+from heaven_contrib.routing.declarations.handler_parameters import (
+    LIMITS,
+    HandlerParameters,
+    SocketParameters,
+    checked_own,
+)
+from heaven_contrib.routing.declarations.paths import names, to_pattern
+from heaven_contrib.routing.declarations.returned import is_body
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.handler_parameters import LIMITS, HandlerParameters, SocketParameters, checked_own
-from heaven_contrib.routing.levels import SAID, Level, level
-from heaven_contrib.routing.paths import names, to_pattern
+from heaven_contrib.routing.levels.level import SAID, Level, level
 from heaven_contrib.routing.places import shown
-from heaven_contrib.routing.returned import is_body
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,7 +12,7 @@ from heaven import Response
 from heaven.bodies.json import encode_json
 from heaven.http.headers import field_value
 from heaven.messages.response import deliverable
-from heaven_contrib.routing.overlay import overlay
+from heaven_contrib.routing.responding.overlay import overlay
 
 __all__ = ["Write", "writer"]
 

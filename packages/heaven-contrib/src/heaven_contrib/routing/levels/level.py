@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from heaven_contrib.routing.cookies import Cookie, checked_cookies
 from heaven_contrib.routing.dependencies.inject import Inject, checked_dependencies
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.exception_handlers import checked_exception_handlers
-from heaven_contrib.routing.headers import ResponseHeader, checked_headers
-from heaven_contrib.routing.interceptors import InterceptorDeclared, checked_interceptors
-from heaven_contrib.routing.middleware import DefineMiddleware, checked_middleware
-from heaven_contrib.routing.permissions import Permission, checked_permissions
-from heaven_contrib.routing.request_hooks import checked_request_hooks
-from heaven_contrib.routing.responses import Response
+from heaven_contrib.routing.levels.exception_handlers import checked_exception_handlers
+from heaven_contrib.routing.levels.interceptors import InterceptorDeclared, checked_interceptors
+from heaven_contrib.routing.levels.middleware import DefineMiddleware, checked_middleware
+from heaven_contrib.routing.levels.permissions import Permission, checked_permissions
+from heaven_contrib.routing.levels.request_hooks import checked_request_hooks
+from heaven_contrib.routing.responding.cookies import Cookie, checked_cookies
+from heaven_contrib.routing.responding.headers import ResponseHeader, checked_headers
+from heaven_contrib.routing.responding.responses import Response
 
 Kind: TypeAlias = Literal["application", "router", "include", "child", "gateway", "view", "handler"]
 Security: TypeAlias = str | Mapping[str, Sequence[str]]

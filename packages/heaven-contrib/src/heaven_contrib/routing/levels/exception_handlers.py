@@ -12,7 +12,7 @@ from heaven.callables import AsyncFunction
 from heaven.declaring.registrations import Rescue
 from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.places import shown
-from heaven_contrib.routing.responding import apply
+from heaven_contrib.routing.responding.responder import apply
 from heaven_contrib.routing.shapes import takes
 from heaven_contrib.routing.threads import in_thread
 

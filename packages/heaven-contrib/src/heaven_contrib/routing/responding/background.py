@@ -31,7 +31,7 @@ class BackgroundTask:
     Example:
         >>> def send_mail(to: str, *, subject: str) -> None: ...
         >>> BackgroundTask(send_mail, "ada@example.com", subject="Welcome")
-        <BackgroundTask heaven_contrib.routing.background.send_mail>
+        <BackgroundTask heaven_contrib.routing.responding.background.send_mail>
     """
 
     __slots__ = ("_args", "_call", "_kwargs", "function")

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from heaven.callables import name_of
-from heaven_contrib.routing.cookies import Cookie
-from heaven_contrib.routing.declaration import AnyHandler, HandlerDeclaration
+from heaven_contrib.routing.declarations.declaration import AnyHandler, HandlerDeclaration
+from heaven_contrib.routing.declarations.paths import to_pattern
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.levels import SAID, Level, Security, level
-from heaven_contrib.routing.paths import to_pattern
+from heaven_contrib.routing.levels.level import SAID, Level, Security, level
 from heaven_contrib.routing.places import declared_at
-from heaven_contrib.routing.responses import Response
+from heaven_contrib.routing.responding.cookies import Cookie
+from heaven_contrib.routing.responding.responses import Response
 from heaven_contrib.routing.shapes import listed, takes
 
 
@@ -29,7 +29,7 @@ class APIView:
         ImproperlyConfigured: an attribute can't work; said when the class is written.
 
     Example:
-        >>> from heaven_contrib.routing.handlers import get
+        >>> from heaven_contrib.routing.declarations.handlers import get
         >>> class UserView(APIView):
         ...     path = "/users"
         ...     tags = ["users"]
@@ -85,8 +85,8 @@ def viewed(view: type[APIView]) -> Viewed:
     Example:
         >>> viewed(APIView)
         Traceback (most recent call last):
-        heaven_contrib.routing.errors.ImproperlyConfigured: heaven_contrib.routing.views.APIView has no handlers; \
-write a subclass and decorate its methods, with @get() for example
+        heaven_contrib.routing.errors.ImproperlyConfigured: heaven_contrib.routing.declarations.views.APIView has no \
+handlers; write a subclass and decorate its methods, with @get() for example
     """
     declared: Viewed | None = vars(view).get("_viewed")
     if declared is None or not declared.handlers:

@@ -6,10 +6,10 @@ from typing import Unpack
 
 from heaven.routing.patterns import parse_pattern
 from heaven.types import ASGIApp
-from heaven_contrib.routing.branches import Branch, Routes, check_one_of, imported
+from heaven_contrib.routing.declarations.branches import Branch, Routes, check_one_of, imported
+from heaven_contrib.routing.declarations.paths import to_pattern
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.levels import Level, LevelParameters, level
-from heaven_contrib.routing.paths import to_pattern
+from heaven_contrib.routing.levels.level import Level, LevelParameters, level
 from heaven_contrib.routing.places import declared_at, shown
 
 _PATTERN = "route_patterns"
@@ -33,7 +33,7 @@ class Include(Branch):
         ModuleNotFoundError: there is no module of that name.
 
     Example:
-        >>> from heaven_contrib.routing.handlers import get
+        >>> from heaven_contrib.routing.declarations.handlers import get
         >>> @get("/users/{id:int}")
         ... async def read_user(shop: str, id: int) -> None: ...
         >>> Include("/shops/{shop}", routes=[read_user], name="shops").path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heaven_contrib.routing.binding.extraction import Parameter
-    from heaven_contrib.routing.cookies import Cookie
-    from heaven_contrib.routing.headers import ResponseHeader
+    from heaven_contrib.routing.responding.cookies import Cookie
+    from heaven_contrib.routing.responding.headers import ResponseHeader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -9,9 +9,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeAlias, TypeVa
 
 from heaven.callables import name_of
 from heaven.declaring.registrations import SOCKET
-from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
-from heaven_contrib.routing.levels import Level
-from heaven_contrib.routing.returned import returned
+from heaven_contrib.routing.declarations.returned import returned
+from heaven_contrib.routing.levels.level import Level
+from heaven_contrib.routing.responding.background import BackgroundTask, BackgroundTasks
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -42,7 +42,7 @@ class HandlerDeclaration(Generic[P, R]):
         place: where it was decorated, `file:line`.
 
     Example:
-        >>> from heaven_contrib.routing.handlers import post
+        >>> from heaven_contrib.routing.declarations.handlers import post
         >>> @post("/users")
         ... def create_user(data: dict[str, str]) -> dict[str, str]:
         ...     return {"name": data["name"].title()}

@@ -11,11 +11,11 @@ from heaven import Response as CoreResponse
 from heaven import ResponseHeaders
 from heaven.http.cookies import SameSite
 from heaven.types import Receive, Scope, Send
-from heaven_contrib.routing.answering import answer
-from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
-from heaven_contrib.routing.bodies import writer
-from heaven_contrib.routing.cookies import Cookie
-from heaven_contrib.routing.overlay import overlay
+from heaven_contrib.routing.responding.alone import answer
+from heaven_contrib.routing.responding.background import BackgroundTask, BackgroundTasks
+from heaven_contrib.routing.responding.bodies import writer
+from heaven_contrib.routing.responding.cookies import Cookie
+from heaven_contrib.routing.responding.overlay import overlay
 from heaven_contrib.routing.threads import iterated_in_thread
 
 __all__ = [

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Unpack, cast
 
-from heaven_contrib.routing.declaration import AnyHandler, HandlerDeclaration
-from heaven_contrib.routing.declaring import check_names, check_returned
+from heaven_contrib.routing.declarations.declaration import AnyHandler, HandlerDeclaration
+from heaven_contrib.routing.declarations.declaring import check_names, check_returned
+from heaven_contrib.routing.declarations.immutable import Immutable
+from heaven_contrib.routing.declarations.leaves import Leaf
+from heaven_contrib.routing.declarations.paths import join, to_pattern
+from heaven_contrib.routing.declarations.views import APIView, viewed
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.immutable import Immutable
-from heaven_contrib.routing.leaves import Leaf
-from heaven_contrib.routing.levels import Level, LevelParameters, Security, level
-from heaven_contrib.routing.paths import join, to_pattern
+from heaven_contrib.routing.levels.level import Level, LevelParameters, Security, level
 from heaven_contrib.routing.places import declared_at, shown
-from heaven_contrib.routing.views import APIView, viewed
 
 
 class Gateway(Immutable):
@@ -31,7 +31,7 @@ class Gateway(Immutable):
         ImproperlyConfigured: a parameter can't work, or the handler can't be served at this path.
 
     Example:
-        >>> from heaven_contrib.routing.handlers import get
+        >>> from heaven_contrib.routing.declarations.handlers import get
         >>> @get("/{id:int}")
         ... async def read_user(id: int) -> dict[str, int]:
         ...     return {"id": id}
@@ -119,7 +119,7 @@ class WebSocketGateway(Gateway):
 
     Example:
         >>> from heaven import WebSocket
-        >>> from heaven_contrib.routing.handlers import websocket
+        >>> from heaven_contrib.routing.declarations.handlers import websocket
         >>> @websocket()
         ... async def chat(socket: WebSocket, room: str) -> None:
         ...     await socket.accept()
@@ -164,7 +164,7 @@ class WebhookGateway(Immutable):
         ImproperlyConfigured: a parameter can't work.
 
     Example:
-        >>> from heaven_contrib.routing.handlers import post
+        >>> from heaven_contrib.routing.declarations.handlers import post
         >>> @post()
         ... async def order_shipped(data: dict[str, str]) -> None: ...
         >>> WebhookGateway("order-shipped", handler=order_shipped).name

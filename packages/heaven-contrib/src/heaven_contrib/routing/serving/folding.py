@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, Any
 from heaven.declaring.registrations import SOCKET
 from heaven.routing.converters import CONVERTERS
 from heaven_contrib.routing.binding.extraction import Binding, bind
-from heaven_contrib.routing.cleaning import Cleaning
+from heaven_contrib.routing.declarations.leaves import Leaf
 from heaven_contrib.routing.dependencies.resolution import Resolution
-from heaven_contrib.routing.documented import Documented
-from heaven_contrib.routing.exception_handlers import rescues
-from heaven_contrib.routing.headers import baked_headers
-from heaven_contrib.routing.leaves import Leaf
-from heaven_contrib.routing.operation import Around, Respond, connected, connected_between, resolved, simple, surrounded
-from heaven_contrib.routing.permissions import compile_permissions
-from heaven_contrib.routing.request_hooks import compile_after, compile_before
-from heaven_contrib.routing.responding import Responder
-from heaven_contrib.routing.stack import INTERCEPTORS, MIDDLEWARE, HeadersAdded, OnTheWay, Step, Way
+from heaven_contrib.routing.levels.exception_handlers import rescues
+from heaven_contrib.routing.levels.permissions import compile_permissions
+from heaven_contrib.routing.levels.request_hooks import compile_after, compile_before
+from heaven_contrib.routing.responding.headers import baked_headers
+from heaven_contrib.routing.responding.responder import Responder
+from heaven_contrib.routing.serving.cleaning import Cleaning
+from heaven_contrib.routing.serving.documented import Documented
+from heaven_contrib.routing.serving.operation import (
+    Around,
+    Respond,
+    connected,
+    connected_between,
+    resolved,
+    simple,
+    surrounded,
+)
+from heaven_contrib.routing.serving.stack import INTERCEPTORS, MIDDLEWARE, HeadersAdded, OnTheWay, Step, Way
 from heaven_contrib.routing.threads import called_async
 
 if TYPE_CHECKING:
@@ -30,11 +38,11 @@ if TYPE_CHECKING:
     from heaven.serving.wiring import Runnable
     from heaven.types import ASGIApp
     from heaven_contrib.routing.binding.parameters import Parameter
-    from heaven_contrib.routing.cookies import Cookie
     from heaven_contrib.routing.dependencies.inject import Inject
-    from heaven_contrib.routing.headers import ResponseHeader
-    from heaven_contrib.routing.levels import Level
-    from heaven_contrib.routing.responses import Response
+    from heaven_contrib.routing.levels.level import Level
+    from heaven_contrib.routing.responding.cookies import Cookie
+    from heaven_contrib.routing.responding.headers import ResponseHeader
+    from heaven_contrib.routing.responding.responses import Response
 
 
 class Surrounding:

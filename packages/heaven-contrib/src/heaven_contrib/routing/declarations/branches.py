@@ -8,13 +8,13 @@ from typing import Any, TypeAlias, cast
 
 from heaven import App
 from heaven.types import ASGIApp
-from heaven_contrib.routing.declaration import AnyHandler, HandlerDeclaration
+from heaven_contrib.routing.declarations.declaration import AnyHandler, HandlerDeclaration
+from heaven_contrib.routing.declarations.gateways import Gateway, WebhookGateway, WebSocketGateway, checked_text
+from heaven_contrib.routing.declarations.immutable import Immutable
+from heaven_contrib.routing.declarations.views import APIView
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.gateways import Gateway, WebhookGateway, WebSocketGateway, checked_text
-from heaven_contrib.routing.immutable import Immutable
 from heaven_contrib.routing.places import shown
 from heaven_contrib.routing.shapes import takes
-from heaven_contrib.routing.views import APIView
 
 
 class Branch(Immutable):
@@ -78,7 +78,7 @@ def checked_routes(routes: object, where: str) -> tuple[Route, ...]:
         ImproperlyConfigured: it is no list, or something in it is no route; the message says what would be.
 
     Example:
-        >>> from heaven_contrib.routing.handlers import get
+        >>> from heaven_contrib.routing.declarations.handlers import get
         >>> @get("/users")
         ... async def list_users() -> list[str]: ...
         >>> checked_routes([list_users], "Include /api at shop.py:7")[0].leaves()[0].name

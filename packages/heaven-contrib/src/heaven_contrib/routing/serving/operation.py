@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heaven.messages.response import Response
-from heaven_contrib.routing.cleaning import EXITS
-from heaven_contrib.routing.responding import apply
+from heaven_contrib.routing.responding.responder import apply
+from heaven_contrib.routing.serving.cleaning import EXITS
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack

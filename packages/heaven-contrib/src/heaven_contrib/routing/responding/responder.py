@@ -10,12 +10,12 @@ from msgspec import Raw, Struct
 
 from heaven import Response as CoreResponse
 from heaven.bodies.json import encode_json
-from heaven_contrib.routing.background import BackgroundTask, BackgroundTasks
-from heaven_contrib.routing.bodies import Write, writer
-from heaven_contrib.routing.cookies import Cookie
-from heaven_contrib.routing.headers import ResponseHeader, baked_headers
-from heaven_contrib.routing.overlay import overlay, underlay
-from heaven_contrib.routing.responses import Response
+from heaven_contrib.routing.responding.background import BackgroundTask, BackgroundTasks
+from heaven_contrib.routing.responding.bodies import Write, writer
+from heaven_contrib.routing.responding.cookies import Cookie
+from heaven_contrib.routing.responding.headers import ResponseHeader, baked_headers
+from heaven_contrib.routing.responding.overlay import overlay, underlay
+from heaven_contrib.routing.responding.responses import Response
 
 __all__ = ["Responder", "apply"]
 
@@ -34,7 +34,7 @@ def apply(value: Any, res: CoreResponse, default_status: int | None = None) -> N
         TypeError: the value can't be written; the message names its type.
 
     Example:
-        >>> from heaven_contrib.routing.responses import HTMLResponse
+        >>> from heaven_contrib.routing.responding.responses import HTMLResponse
         >>> res = CoreResponse()
         >>> apply(HTMLResponse("<h1>There are none left.</h1>"), res, 409)
         >>> res.status, res.body

@@ -5,7 +5,7 @@ from __future__ import annotations
 from heaven.errors import RegistrationError
 from heaven.http.host_patterns import parse_host
 from heaven.types import ASGIApp
-from heaven_contrib.routing.branches import Branch, Routes, check_one_of
+from heaven_contrib.routing.declarations.branches import Branch, Routes, check_one_of
 from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.places import declared_at
 
@@ -24,7 +24,7 @@ class Host(Branch):
         ModuleNotFoundError: there is no module of that name.
 
     Example:
-        >>> from heaven_contrib.routing.handlers import get
+        >>> from heaven_contrib.routing.declarations.handlers import get
         >>> @get("/")
         ... async def front(tenant: str) -> None: ...
         >>> Host("{tenant}.Example.com", routes=[front]).host

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Never, NoReturn, Union, get_args, get_origin,
 import heaven
 from heaven.callables import name_of
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.responses import Response
+from heaven_contrib.routing.responding.responses import Response
 
 _NO_BODY = (None, NoneType, Any, Never, NoReturn)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from heaven.declaring.registrations import METHODS, SOCKET
-from heaven_contrib.routing.declaration import HandlerDeclaration
-from heaven_contrib.routing.declaring import declare
+from heaven_contrib.routing.declarations.declaration import HandlerDeclaration
+from heaven_contrib.routing.declarations.declaring import declare
+from heaven_contrib.routing.declarations.handler_parameters import HandlerParameters, SocketParameters
 from heaven_contrib.routing.errors import ImproperlyConfigured
-from heaven_contrib.routing.handler_parameters import HandlerParameters, SocketParameters
 from heaven_contrib.routing.places import declared_at, shown
 from heaven_contrib.routing.shapes import listed
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heaven_contrib.routing.declaration import AnyHandler
-from heaven_contrib.routing.immutable import Immutable
-from heaven_contrib.routing.levels import Level
+from heaven_contrib.routing.declarations.declaration import AnyHandler
+from heaven_contrib.routing.declarations.immutable import Immutable
+from heaven_contrib.routing.levels.level import Level
 
 if TYPE_CHECKING:
-    from heaven_contrib.routing.views import APIView
+    from heaven_contrib.routing.declarations.views import APIView
 
 
 class Leaf(Immutable):

@@ -1,0 +1,1 @@
+"""Handlers, and where they stand: Gateways, Includes, Hosts and views."""

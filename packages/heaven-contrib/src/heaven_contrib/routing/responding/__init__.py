@@ -1,0 +1,1 @@
+"""What goes back: responses, their headers and cookies, and what becomes of returned values."""
