@@ -36,8 +36,9 @@ DUPLICATE = "leave one out, or tell them apart by a type, as in ':id:int'"
 class Options:
     """What a route was told besides method, pattern and handler.
 
-    `implied_name`: nobody said the name, it is the function's; of two routes with it, one that was said or the first
-    counts.
+    `redirect_slashes`: whether the slash at the end of a path is put right by a redirect, None as the outermost
+    application's `slashes` says; where that ignores slashes there is nothing to put right. `implied_name`: nobody said
+    the name, it is the function's; of two routes with it, one that was said or the first counts.
     """
 
     name: str | None = None
@@ -49,6 +50,7 @@ class Options:
     stream: bool = False
     cancel_on_disconnect: bool = False
     origins: frozenset[str] | None = None
+    redirect_slashes: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

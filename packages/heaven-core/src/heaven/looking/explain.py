@@ -251,7 +251,8 @@ def _refusal(wiring: Wiring, tables: Tables, asked: _Asked) -> tuple[int, str, l
         return 204, "OPTIONS is answered with the methods there are", allow
     if allow:
         return 405, f"the path is there, and not for {asked.method}", allow
-    toggled = wiring.toggled(tables, asked.path, asked.raw_path)
+    toggled = wiring.toggled(tables, asked.method, asked.path, asked.raw_path)
     if toggled is not None:
-        return 307, f"there is a route for {toggled!r}, and App(slashes='redirect') leads there", []
+        who = "App(slashes='redirect')" if wiring.slashes == "redirect" else "its redirect_slashes"
+        return 307, f"there is a route for {toggled!r}, and {who} leads there", []
     return 404, "no route matches the path", []

@@ -268,9 +268,15 @@ def _compile(reach: Reach, names: Names) -> Wiring:
         names={each: {name: known[0] for name, known in found.items()} for each, found in names.items()},
         entries=tuple(draft.entries),
         hooks=tuple(draft.hooks),
+        redirecting=_redirecting(draft) if options.slashes != "ignore" else {},
         by_host=options.hosts is not None or len(tables) > 1,
     )
     return replace(wiring, outermost=_wrapped(reach, wiring)) if app.written.wraps else wiring
+
+
+def _redirecting(draft: _Draft) -> dict[Runnable, bool]:
+    said = [(entry.endpoint, entry.route.options.redirect_slashes) for entry in draft.entries]
+    return {endpoint: redirects for endpoint, redirects in said if redirects is not None}
 
 
 def _wrapped(reach: Reach, wiring: Wiring) -> ASGIApp:

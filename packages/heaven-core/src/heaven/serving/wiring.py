@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from heaven.callables import name_of, place_of
@@ -120,6 +120,8 @@ class Wiring:
     outermost: ASGIApp | None = None
     by_host: bool = False
     by_pattern: tuple[tuple[HostPattern, Tables], ...] = ()
+    redirecting: Mapping[Runnable, bool] = field(default_factory=dict["Runnable", bool])
+    """Of the routes that were told so themselves, whether slashes at their end are put right."""
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.entries))
@@ -162,20 +164,29 @@ class Wiring:
         methods = tables.methods(scope["method"], path, raw_path)
         if methods:
             return missing.not_allowed(methods, scope, receive, send)
-        toggled = self.toggled(tables, path, raw_path)
+        toggled = self.toggled(tables, scope["method"], path, raw_path)
         if toggled is not None:
             return missing.redirect(toggled, scope, receive, send)
         return missing.not_found(scope, receive, send)
 
-    def toggled(self, tables: Tables, path: str, raw_path: bytes | None) -> str | None:
-        """The path with its slash put right, where `slashes="redirect"` and there is a route for that."""
+    def toggled(self, tables: Tables, method: str, path: str, raw_path: bytes | None) -> str | None:
+        """The path with its slash put right, where there is a route for that which redirects, or `slashes="redirect"`.
+
+        The route of the method decides; where it has none, one of another method does, which will answer 405.
+        """
+        always = self.slashes == "redirect"
         # An encoded slash is part of a parameter; in a path that is put together again it would be one that divides.
-        if self.slashes != "redirect" or b"%2f" in (raw_path or b"").lower():
+        if not (always or self.redirecting) or b"%2f" in (raw_path or b"").lower():
             return None
         toggled = path[:-1] if path.endswith("/") else path + "/"
         # "//host" and "/\host" lead elsewhere: browsers read both as another host's URL.
         leads_elsewhere = toggled[1:2] in ("/", "\\")
-        return toggled if toggled and not leads_elsewhere and tables.routes.methods(toggled) else None
+        if not toggled or leads_elsewhere:
+            return None
+        known = tables.routes.methods(toggled)
+        asked = [each for each in (method, OTHER) if each in known][:1] or known
+        found = [tables.routes.find(each, toggled) for each in asked]
+        return toggled if any(each and self.redirecting.get(each[0], always) for each in found) else None
 
     def tables_for(self, scope: Scope) -> tuple[Tables, dict[str, Any] | None]:
         """The tables for a request's host, and the parameters in it: of its pattern, else of its subdomain.
