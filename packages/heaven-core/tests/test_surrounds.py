@@ -45,6 +45,8 @@ class Level:
 
 
 class Folded:
+    redirect_slashes = None
+
     def __init__(self, surrounded):
         self.names = [each.surround.name for each in surrounded.placed]
         self.lines = tuple(self.names)

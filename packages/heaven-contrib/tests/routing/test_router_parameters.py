@@ -428,3 +428,37 @@ async def test_an_include_says_itself_whether_it_redirects(outer, said):
     app = outer(routes=[Include("/in", routes=[hello], redirect_slashes=said), hello])
     beside = 307 if outer is Application else 404
     assert [307 if said else 404, beside] == await texts(app, "/in/hello/", "/hello/")
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (
+            lambda: Include(
+                "/in", routes=[Include("/in", routes=[hello], redirect_slashes=False)], redirect_slashes=True
+            ),
+            404,
+        ),
+        (lambda: Include("/in/in", app=Router(routes=[hello]), redirect_slashes=True), 307),
+        (lambda: Include("/in/in", app=Router(routes=[hello], redirect_slashes=False), redirect_slashes=True), 404),
+        (lambda: Include("/in", app=Router("/in", routes=[hello], redirect_slashes=True)), 307),
+        (lambda: Include("/in/in", app=Application(routes=[hello]), redirect_slashes=True), 307),
+        (lambda: Include("/in", routes=[Gateway("/in", handler=hello, redirect_slashes=True)]), 307),
+        (lambda: Include("/in/in", routes=[get("/hello", redirect_slashes=True)(hello.function)]), 307),
+    ],
+    ids=["inner Include", "Include of a Router", "Router inside", "Router", "Include of a child", "Gateway", "handler"],
+)
+async def test_the_innermost_level_says_whether_it_redirects(build, expected):
+    """`redirect_slashes` may be said on any level; where none does, the outermost application decides."""
+    assert ["hello", expected] == await texts(Router(routes=[build()]), "/in/in/hello", "/in/in/hello/")
+
+
+async def test_core_routes_are_redirected_as_the_levels_around_them_say():
+    """A route of a core verb has no word of its own."""
+
+    async def core(req, res, ctx):
+        return '"core"'
+
+    inner = Router()
+    inner.GET("/core", core)
+    assert [307] == await texts(Router(routes=[Include("/in", app=inner, redirect_slashes=True)]), "/in/core/")

@@ -47,13 +47,16 @@ class Folded(Protocol):
     """What surrounds make of a route.
 
     `call` is called in place of the route's own handler. `lines` are what people are shown of it, one for each surround
-    that has something to say.
+    that has something to say. `redirect_slashes` is what they say of slashes at the end of its path, where the route
+    says nothing itself.
     """
 
     @property
     def call(self) -> AsyncFunction: ...
     @property
     def lines(self) -> tuple[str, ...]: ...
+    @property
+    def redirect_slashes(self) -> bool | None: ...
 
     def around(self, endpoint: Runnable) -> Runnable:
         """What serves in place of the endpoint; the endpoint itself where nothing has to be around it."""

@@ -275,7 +275,7 @@ def _compile(reach: Reach, names: Names) -> Wiring:
 
 
 def _redirecting(draft: _Draft) -> dict[Runnable, bool]:
-    said = [(entry.endpoint, entry.route.options.redirect_slashes) for entry in draft.entries]
+    said = [(entry.endpoint, entry.redirect_slashes) for entry in draft.entries]
     return {endpoint: redirects for endpoint, redirects in said if redirects is not None}
 
 

@@ -54,6 +54,12 @@ class Entry:
     folded: Folded | None = None
     host: HostPattern | None = None
 
+    @property
+    def redirect_slashes(self) -> bool | None:
+        """Whether slashes at the end of its path are put right: its own word, else that of what is around it."""
+        own = self.route.options.redirect_slashes
+        return own if own is not None or self.folded is None else self.folded.redirect_slashes
+
     def __str__(self) -> str:
         host = self.host.text if self.host is not None else f"{self.subdomain}." if self.subdomain else ""
         lines = [f"{self.method:9} {host}{self.pattern.text}  {self.route.place}"]

@@ -129,6 +129,8 @@ class FoldedRoute:
     """Whether permissions may refuse it."""
     added: tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]] = ((), ())  # type: ignore[assignment]
     """Header fields and cookies for the responses of routes that were not declared."""
+    redirect_slashes: bool | None = None
+    """Whether a path with a slash too many is redirected: what the innermost level says that says so."""
 
     def around(self, endpoint: Runnable) -> Runnable:
         """What serves in place of the endpoint; the endpoint itself where nothing has to be around it."""
@@ -150,6 +152,9 @@ def fold(around: Surrounded) -> FoldedRoute:
     levels = [each.surround.level for each in around.placed if isinstance(each.surround, Surrounding)]
     folded = _declared(around, levels) if isinstance(around.route.declared, Leaf) else _other(around, levels)
     folded.guarded = any(level.permissions for level in levels)
+    folded.redirect_slashes = next(
+        (said for level in reversed(levels) if (said := level.redirect_slashes) is not None), None
+    )
     folded.middleware = _steps(around.placed, MIDDLEWARE)
     folded.interceptors = _steps(around.placed, INTERCEPTORS)
     return folded
@@ -213,8 +218,10 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
         respond = _responder(leaf, merged)
         if resolve is None:
             call = simple(called, resolution.read, respond)
+        elif cleans:
+            call = resolved(called, resolve, respond)
         else:
-            call = resolved(called, resolve, respond, cleans=cleans)
+            call = resolution.calling(called, respond)
         call = surrounded(call, runs, respond)
     documented = _documented(leaf, merged, resolution.bindings, guarded=bool(runs.permissions))
     return FoldedRoute(call=call, lines=_lines(levels), merged=merged, cleans=cleans, documented=documented)
