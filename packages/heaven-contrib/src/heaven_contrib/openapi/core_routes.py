@@ -9,7 +9,7 @@ from heaven.callables import name_of
 from heaven.messages.receiving import BODY_METHODS
 from heaven_contrib.openapi.descriptions import Description, OpenAPIResponse, description_of
 from heaven_contrib.openapi.facts import ALWAYS, Body, Facts, Field
-from heaven_contrib.openapi.paths import Template, takes_any_text, type_of
+from heaven_contrib.openapi.paths import Template, path_fields, takes_any_text, type_of
 
 if TYPE_CHECKING:
     from heaven.serving.recovery import Recovery
@@ -72,14 +72,6 @@ def _security(descriptions: tuple[Description, ...]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def path_fields(template: Template) -> tuple[Field, ...]:
-    """The parameters of a path, by what its converters take."""
-    return tuple(
-        Field(name=spelled, place="path", annotation=type_of(template.converters[name]), required=True)
-        for name, spelled in template.names.items()
-    )
-
-
 def _hinted(entry: Entry) -> tuple[Field, ...]:
     return tuple(
         Field(name=hint.name, place="query", annotation=type_of(hint.converter), required=False)
@@ -115,4 +107,4 @@ def _errors(entry: Entry) -> frozenset[int]:
     }
 
 
-__all__ = ["core_facts", "documentation_of", "path_fields", "title_of"]
+__all__ = ["core_facts", "documentation_of", "title_of"]

@@ -52,10 +52,10 @@ def described_body(content: Mapping[str, Any]) -> Body:
     Args:
         content: types by media type; files stand in them as `Upload`.
     """
-    forms = {said: fields for said, annotation in content.items() if (fields := _fields_with_files(annotation))}
+    sent = {said: _as_form(annotation) for said, annotation in content.items()}
+    forms = {said: fields for said, annotation in sent.items() if (fields := _fields_with_files(annotation))}
     form, fields = next(iter(forms.items()), (MULTIPART, {}))
-    whole = {said: _as_form(annotation) for said, annotation in content.items() if said != form or not fields}
-    return Body(content=whole, form=form, fields=fields)
+    return Body(content={said: each for said, each in sent.items() if said not in forms}, form=form, fields=fields)
 
 
 def can_be_malformed(parameters: Iterable[Parameter]) -> bool:
@@ -106,7 +106,7 @@ def _content(kind: Any, annotation: Any, said: str | None) -> Mapping[str, Any]:
 
 def _fields_with_files(kind: Any) -> dict[str, Field]:
     """The fields of a class that has some for files; none of a class that has not, whose schema says all."""
-    hints = get_type_hints(kind, include_extras=True) if inspect.isclass(kind) else {}
+    hints = get_type_hints(kind, include_extras=True) if inspect.isclass(kind) and kind is not Upload else {}
     if not any(holds(each, Upload) for each in hints.values()):
         return {}
     sent: dict[str, str] = dict(

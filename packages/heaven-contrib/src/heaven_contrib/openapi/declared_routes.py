@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heaven.messages.receiving import BODY_METHODS
 from heaven_contrib.openapi.core_routes import title_of
-from heaven_contrib.openapi.declared_bodies import body_of, can_be_malformed
+from heaven_contrib.openapi.declared_bodies import body_of, can_be_malformed, described_body
 from heaven_contrib.openapi.declared_fields import can_be_wrong, fields_of
 from heaven_contrib.openapi.declared_responses import success_of
-from heaven_contrib.openapi.descriptions import OpenAPIResponse, checked_responses
-from heaven_contrib.openapi.facts import ALWAYS, Facts
+from heaven_contrib.openapi.descriptions import OpenAPIResponse, checked_responses, description_of
+from heaven_contrib.openapi.facts import ALWAYS, Body, Facts
 from heaven_contrib.openapi.paths import takes_any_text
 
 if TYPE_CHECKING:
     from heaven.serving.recovery import Recovery
     from heaven.serving.wiring import Entry
-    from heaven_contrib.openapi.facts import Body
     from heaven_contrib.openapi.paths import Template
     from heaven_contrib.routing.declarations.gateways import WebhookGateway
     from heaven_contrib.routing.serving.documented import Documented
@@ -32,7 +31,7 @@ def declared_facts(entry: Entry, documented: Documented, template: Template, rec
         recovery: what answers its errors.
     """
     where = f"{entry.method} {entry.pattern.text} at {entry.route.place}"
-    body = body_of(documented.parameters)
+    body = body_of(documented.parameters) or _streamed(entry, documented)
     status, success = success_of(documented, has_body=entry.method != "HEAD")
     return Facts(
         where=where,
@@ -82,6 +81,14 @@ def webhook_facts(webhook: WebhookGateway) -> Facts:
         responses={handler.status_code: success, **checked_responses(handler.responses, where)},
         errors=frozenset(),
     )
+
+
+def _streamed(entry: Entry, documented: Documented) -> Body | None:
+    """The body that a handler reads by itself, as `describe` was told of it."""
+    if not entry.route.options.stream:
+        return None
+    said = description_of(documented.handler).body
+    return described_body(said) if said else Body(content={"*/*": Any}, required=False)
 
 
 def _errors(entry: Entry, documented: Documented, template: Template, body: Body | None) -> frozenset[int]:
