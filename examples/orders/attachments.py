@@ -25,9 +25,17 @@ LARGEST_BODY = LARGEST_FILE + 64 * 1024
 )
 async def upload(req: Request, res: Response, ctx: Context) -> Attachment:
     """POST /orders/7/attachments: keep the form's field `file`; memory holds a block of it, never the whole."""
-    orders: OrderStore = req.app.peek("orders")
     board: Board = req.app.peek("board")
-    order = await orders.read(req.params["id"])
+    attachment = await keep_file(req, req.app.peek("orders"), req.params["id"])
+    res.defer(board.publish, "attached", to_staff(req.params["id"], attachment))
+    res.status = 201
+    res.headers["location"] = attachment.url
+    return attachment
+
+
+async def keep_file(req: Request, orders: OrderStore, number: int) -> Attachment:
+    """Read a form as it comes in, and keep its file with an order; raises OrderMissing or ValidationError."""
+    order = await orders.read(number)
     folder: Path = req.app.CONFIG("attachments")
     async for part in req.parts():
         if part.name != "file" or not part.filename:
@@ -37,11 +45,13 @@ async def upload(req: Request, res: Response, ctx: Context) -> Attachment:
         kind = part.content_type or "application/octet-stream"
         attachment = await orders.attach(order.id, part.filename[:200], kind, size, path.name)
         attachment.url = req.url_for("attachment", id=order.id, attachment=attachment.id)
-        res.defer(board.publish, "attached", {"id": order.id, "name": attachment.name, "size": size})
-        res.status = 201
-        res.headers["location"] = attachment.url
         return attachment
     raise ValidationError([{"loc": ["form", "file"], "msg": "Expected a file in this field."}])
+
+
+def to_staff(number: int, attachment: Attachment) -> dict[str, Any]:
+    """What the staff are told of a file that came in for an order."""
+    return {"id": number, "name": attachment.name, "size": attachment.size}
 
 
 @describe(

@@ -23,15 +23,15 @@ class Product(Struct, frozen=True):
 class NewLine(Struct, forbid_unknown_fields=True):
     """One line of an order as a customer asks for it: the price is the shop's to say."""
 
-    sku: Annotated[str, Meta(pattern=r"^[A-Z]{3}-[0-9]{4}$")]
+    sku: Annotated[str, Meta(pattern=r"^[A-Z]{3}-[0-9]{4}$", examples=["MUG-0201"])]
     quantity: Annotated[int, Meta(ge=1, le=99)] = 1
 
 
 class NewOrder(Struct, forbid_unknown_fields=True):
     """The body of `POST /orders`."""
 
-    customer: Annotated[str, Meta(min_length=1, max_length=80)]
-    email: Annotated[str, Meta(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$")]
+    customer: Annotated[str, Meta(min_length=1, max_length=80, examples=["Ada Lovelace"])]
+    email: Annotated[str, Meta(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$", examples=["ada@example.com"])]
     lines: Annotated[list[NewLine], Meta(min_length=1, max_length=20)]
     note: Annotated[str, Meta(max_length=500)] = ""
 

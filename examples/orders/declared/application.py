@@ -10,16 +10,13 @@ from heaven_contrib.redis import Broadcast, Redis
 from heaven_contrib.routing import Application, Gateway, Include, WebSocketGateway
 from heaven_contrib.sql import Database
 
-import attachments
-import hooks
 import lifetime
 import settings
 from declared import dependencies, front, live, problems
-from declared.attachments import download
-from declared.orders import Orders, WrittenOrders
+from declared.attachments import download, upload
+from declared.orders import ReadOrders, WrittenOrders
 from declared.permissions import HasKey
 from declared.stamp import Stamp
-from schemas import Attachment
 from storage import OrderClosed, OrderMissing
 
 config = settings.from_environment()
@@ -33,8 +30,14 @@ app = Application(
         Gateway("/products", handler=front.list_products),
         Gateway("/summary", handler=front.summarise),
         Gateway("/orders.csv", handler=front.export_orders),
-        Include("/orders", routes=[Orders, download], tags=["orders"]),
-        Include("/orders", routes=[WrittenOrders], tags=["orders"], permissions=[HasKey], security=["bearer", "key"]),
+        Include("/orders", routes=[ReadOrders, download], tags=["orders"]),
+        Include(
+            "/orders",
+            routes=[WrittenOrders, upload],
+            tags=["orders"],
+            permissions=[HasKey],
+            security=["bearer", "key"],
+        ),
         Gateway("/events", handler=live.events),
         WebSocketGateway("/board", handler=live.staff_board),
     ],
@@ -60,15 +63,3 @@ app.plugin(OpenAPI(**settings.DOCUMENTED))
 app.on_event("startup")(lifetime.open_shop)
 app.DAEMON(lifetime.publish_summary, every=config["summary_every"])
 app.ASSETS(settings.HERE / "static", "/static")
-
-# An upload is read while it comes in, by a handler of the core's: an Application takes those as well.
-app.BEFORE("/orders/:id:int/attachments", hooks.require_key, methods=["POST"])
-app.POST(
-    "/orders/:id:int/attachments",
-    attachments.upload,
-    name="attachments",
-    returns=Attachment,
-    stream=True,
-    max_body_size=attachments.LARGEST_BODY,
-    timeout=60,
-)

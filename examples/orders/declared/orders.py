@@ -16,7 +16,7 @@ from schemas import NewOrder, Order, Page, Status
 from storage import OrderStore
 
 
-class Orders(APIView):
+class ReadOrders(APIView):
     """GET /orders and below it."""
 
     @get(name="orders")
