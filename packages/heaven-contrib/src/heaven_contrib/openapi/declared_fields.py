@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_origin
 
 from msgspec import UNSET
 
-from heaven_contrib.openapi.core_routes import path_fields
 from heaven_contrib.openapi.facts import Field, Place
-from heaven_contrib.openapi.paths import DATETIME
+from heaven_contrib.openapi.paths import DATETIME, path_fields
 from heaven_contrib.routing.binding.annotations import members
 from heaven_contrib.routing.binding.choosing import is_as_converted
 

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from heaven_contrib.openapi.facts import Field
+
 if TYPE_CHECKING:
     from heaven.routing.converters import Converter
     from heaven.routing.patterns import Pattern
@@ -100,6 +102,14 @@ def _spelled(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(star if name == "*" else name for name in names)
 
 
+def path_fields(template: Template) -> tuple[Field, ...]:
+    """The parameters of a path, by what its converters take."""
+    return tuple(
+        Field(name=spelled, place="path", annotation=type_of(template.converters[name]), required=True)
+        for name, spelled in template.names.items()
+    )
+
+
 def servers_of(entry: Entry, domain: str | None) -> tuple[dict[str, Any], ...]:
     """The servers of a route that is not found at every host, as far as their names are known.
 
@@ -115,4 +125,4 @@ def servers_of(entry: Entry, domain: str | None) -> tuple[dict[str, Any], ...]:
     return ()
 
 
-__all__ = ["DATETIME", "Template", "Templates", "servers_of", "takes_any_text", "type_of"]
+__all__ = ["DATETIME", "Template", "Templates", "path_fields", "servers_of", "takes_any_text", "type_of"]

@@ -86,7 +86,7 @@ class Schemas:
 
             def note(kind: type) -> dict[str, Any]:
                 sent.add(kind)
-                return {"title": kind.__name__}
+                return _titled(kind)
 
             _generated([asked.annotation for asked in self._plain if asked.use == "validation"], note)
         for kind in inside:
@@ -99,7 +99,7 @@ class Schemas:
             if kind is SentFile:
                 return dict(_FILE)
             known = inside.setdefault(kind, {}) if _is_pydantic(kind) else {}
-            return known or {"title": kind.__name__}  # msgspec takes an empty one for none
+            return known or _titled(kind)
 
         try:
             schemas, components = _generated([asked.annotation for asked in self._plain], foreign)
@@ -127,9 +127,14 @@ def _generated(annotations: list[Any], foreign: Any) -> tuple[tuple[dict[str, An
     return msgspec.json.schema_components(annotations, schema_hook=foreign, ref_template=REFERENCE + "{name}")
 
 
+def _titled(kind: type) -> dict[str, Any]:
+    """The schema of a class that nobody knows: anything; msgspec would take an empty one for none."""
+    return {"title": kind.__name__}
+
+
 def _has_schema(annotation: Any) -> bool:
     try:
-        _generated([annotation], lambda kind: {"title": kind.__name__})
+        _generated([annotation], _titled)
     except _REFUSALS:
         return False
     return True
