@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from bound_parameters import resolution, resolve
+from bound_parameters import CountedBinding, resolution, resolve
 from heaven import ValidationError
 from heaven_contrib.routing.dependencies.inject import Inject
 
@@ -173,21 +173,21 @@ async def test_all_faults_are_told_at_once():
     assert ["region"] == [fault["loc"][1] for fault in refused.value.errors]
 
 
-async def test_a_fault_that_nobody_finds_again_stands():
+async def test_a_fault_that_nobody_finds_again_stands(monkeypatch):
     """The error is passed on as it was raised if looking for all faults finds no more than it has."""
 
     async def one(page): ...
 
     async def handler(one): ...
 
-    made = resolution(handler, one=one)
-    made.bindings[1].faults = lambda req: []
     error = ValidationError([{"loc": ["query", "page"], "msg": "gone bad"}])
 
-    def read(req, ctx, socket):
+    def read(self, req, ctx, socket):
         raise error
 
-    made.read = read
+    monkeypatch.setattr(CountedBinding, "read", read)
+    made = resolution(handler, one=one)
+    made.bindings[1].faults = lambda req: []
     with pytest.raises(ValidationError) as refused:
         await resolve(made)
     assert error is refused.value

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from weakref import WeakKeyDictionary
 
 from heaven.callables import name_of
 from heaven_contrib.routing.binding.params import MARKERS, Marker
@@ -66,7 +67,19 @@ def read(function: Callable[..., Any], place: str) -> tuple[Declared, ...]:
         heaven_contrib.routing.errors.ImproperlyConfigured: heaven_contrib.routing.binding.signature.<lambda> \
 at shop.py:9 takes *words; name every parameter, since each is looked up by its name
     """
-    who = f"{name_of(function)} at {place}"
+    found = _READ.get(function) if isinstance(function, FunctionType) else None
+    if found is None:
+        found = _read(function, f"{name_of(function)} at {place}")
+        if isinstance(function, FunctionType):
+            _READ[function] = found
+    return found
+
+
+_READ: Final[WeakKeyDictionary[FunctionType, tuple[Declared, ...]]] = WeakKeyDictionary()
+"""What was read: a dependency of a thousand routes, or a handler and its marks, are read once."""
+
+
+def _read(function: Callable[..., Any], who: str) -> tuple[Declared, ...]:
     bound = _bound(function)
     try:
         parameters = inspect.signature(function).parameters.values()

@@ -31,6 +31,8 @@ class Step(NamedTuple):
     reads: bool
     """Whether the request has other arguments for it."""
     entered: bool
+    awaited: bool
+    """Whether its call gives a coroutine, whatever happens; others may, and are asked for it."""
     cell: Cell | None
     """Where the value is kept, for one with `use_cache`."""
 
@@ -97,6 +99,7 @@ def _step(name: str, node: Node, inject: Inject, cached: MutableMapping[Inject, 
         needs=node.needs,
         reads=node.reads or bool(node.defaults),
         entered=inject.yields,
+        awaited=inject.shape == "async" or (inject.in_thread and not inject.yields),
         cell=cached.setdefault(inject, Cell()) if inject.use_cache else None,
     )
 

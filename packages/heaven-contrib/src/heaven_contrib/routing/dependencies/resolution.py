@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
-from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heaven.errors import ValidationError
 from heaven_contrib.routing.dependencies.checks import check_bodies, check_caching
 from heaven_contrib.routing.dependencies.graph import Bind, survey
 from heaven_contrib.routing.dependencies.plan import Read, planned, planned_when_full, reading
+from heaven_contrib.routing.dependencies.written import CALL, RESOLVE, written
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
+    from heaven.callables import AsyncFunction
     from heaven.messages.context import Context
     from heaven.messages.request import Request
+    from heaven.messages.response import Response
     from heaven.messages.websocket import WebSocket
     from heaven_contrib.routing.binding.extraction import Binding
     from heaven_contrib.routing.dependencies.cached import Cell
     from heaven_contrib.routing.dependencies.inject import Inject
+
+
+Resolve: TypeAlias = "Callable[[Request, Context, WebSocket | None, AsyncExitStack | None], Awaitable[dict[str, Any]]]"
 
 
 class Resolution:
@@ -37,7 +42,7 @@ class Resolution:
             needs what belongs to a request, two types are asked for of one body, or a signature can't be bound.
     """
 
-    __slots__ = ("_cells", "_needs", "_plan", "_plan_when_full", "bindings", "has_cleanup", "names", "read")
+    __slots__ = ("_cells", "_needs", "_plan", "_plan_when_full", "bindings", "has_cleanup", "names", "read", "resolve")
 
     def __init__(
         self,
@@ -63,54 +68,40 @@ class Resolution:
         """Whether a generator is among them, so that `resolve` needs `exits`."""
         self.read: Read | None = reading(graph.handler)
         """Gives the handler's other arguments, all where no dependencies run; None where there are none."""
-        self._needs = graph.handler.needs
         self._plan = planned(graph, dependencies, cached)
-        self._plan_when_full = planned_when_full(graph, self._plan)
         self._cells = tuple(step.cell for step in self._plan.steps if step.cell is not None)
-
-    async def resolve(
-        self, req: Request, ctx: Context, socket: WebSocket | None, exits: AsyncExitStack | None
-    ) -> dict[str, Any]:
-        """The arguments for one call of the handler.
+        self._plan_when_full = planned_when_full(graph, self._plan) if self._cells else None
+        self._needs = graph.handler.needs
+        self.resolve: Resolve = self._written(RESOLVE)
+        """Gives the arguments for one call of the handler: an async function of `(req, ctx, socket, exits)`.
 
         Everything that is read from the request comes first, so that a request which does not fit starts nothing.
+        `exits` gets the generators that were entered. Whoever gave it lets it go on to their ends when the response was
+        sent, or gives it what the handler, or this call, raised.
+        """
+
+    def calling(self, function: AsyncFunction, respond: Callable[[Any, Response], None]) -> AsyncFunction:
+        """What calls the handler for a request, where there is no cleanup.
 
         Args:
-            req: the request, or the handshake of a WebSocket.
-            ctx: its context.
-            socket: the WebSocket, where it is one.
-            exits: gets the generators that were entered. Whoever gave it lets it go on to their ends when the response
-                was sent, or gives it what the handler, or this call, raised.
-
-        Raises:
-            ValidationError: 422, with all that is wrong for handler and dependencies.
-            Exception: what a dependency raises.
+            function: the handler, in its awaitable form.
+            respond: what becomes of its value.
         """
-        plan = self._plan
-        if self._cells and all(cell.full for cell in self._cells):
-            plan = self._plan_when_full
-        try:
-            arguments = {} if self.read is None else self.read(req, ctx, socket)
-            bound = {name: read(req, ctx, socket) for name, read in plan.reads}
-        except ValidationError as error:
-            raise self._refused(req, error) from None
-        values: dict[str, Any] = {}
-        # PERF: taken apart as tuples: attributes of a step would make three nested dependencies 13% dearer.
-        for name, call, needs, reads, entered, cell in plan.steps:
-            given = bound[name] if reads else {}
-            for need in needs:
-                given[need] = values[need]
-            if entered:
-                assert exits is not None  # has_cleanup says so
-                values[name] = await exits.enter_async_context(call(**given))
-            elif cell is not None:
-                values[name] = cell.value if cell.full else await cell.fill(call, given)
-            else:
-                value = call(**given)
-                values[name] = await value if type(value) is CoroutineType else value
-        for need in self._needs:
-            arguments[need] = values[need]
-        return arguments
+        call: AsyncFunction = self._written(CALL, function=function, respond=respond)
+        return call
+
+    def _written(self, lines: tuple[str, str], **names: Any) -> Any:
+        ending = (self.read, self._needs, self._refused)
+        every = written(lines, self._plan, *ending, **names)
+        if self._plan_when_full is None:
+            return every
+        cells, when_full = self._cells, written(lines, self._plan_when_full, *ending, **names)
+
+        def choose(*arguments: Any) -> Awaitable[Any]:
+            going: Awaitable[Any] = (when_full if all(cell.full for cell in cells) else every)(*arguments)
+            return going
+
+        return choose
 
     def _refused(self, req: Request, first: ValidationError) -> ValidationError:
         """One error with the faults of all bindings, each told once."""

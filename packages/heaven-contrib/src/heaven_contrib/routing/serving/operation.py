@@ -59,21 +59,14 @@ def simple(function: AsyncFunction, read: Read | None, respond: Respond) -> Asyn
     return call
 
 
-def resolved(function: AsyncFunction, resolve: Resolve, respond: Respond, *, cleans: bool) -> AsyncFunction:
-    """The call of a handler that has dependencies.
+def resolved(function: AsyncFunction, resolve: Resolve, respond: Respond) -> AsyncFunction:
+    """The call of a handler some of whose dependencies are generators; what it raises is thrown in where they wait.
 
     Args:
         function: the handler, in its awaitable form.
         resolve: gives its arguments.
         respond: what becomes of its value.
-        cleans: some of the dependencies are generators; what the handler raises is thrown in where they wait.
     """
-    if not cleans:
-
-        async def call(req: Request, res: Response, ctx: Context) -> None:
-            respond(await function(**await resolve(req, ctx, None, None)), res)
-
-        return call
 
     async def call_and_clean(req: Request, res: Response, ctx: Context) -> None:
         exits: AsyncExitStack = req.scope[EXITS]
