@@ -345,3 +345,37 @@ async def test_a_class_with_an_async_deliver_is_a_body() -> None:
 def test_a_response_shows_its_status_and_outcome() -> None:
     """The repr is for logs: it has no body and no header."""
     assert "<Response 200 ok>" == repr(Response())
+
+
+async def test_a_model_writes_itself_under_the_names_of_its_schema():
+    """What has `model_dump_json`, as models of pydantic do, is JSON wherever JSON is written; so is a str of a kind."""
+
+    class Model:
+        def model_dump_json(self, *, by_alias):
+            return '{"orderId":7}' if by_alias else "{}"
+
+    class Colour(str):
+        pass
+
+    app = App()
+    app.GET("/model", lambda req, res, ctx: Model())
+    app.GET("/nested", lambda req, res, ctx: {"models": [Model()], "colour": Colour("red")})
+    assert {"orderId": 7} == (await driver.request(app, "GET", "/model")).json
+    assert {"models": [{"orderId": 7}], "colour": "red"} == (await driver.request(app, "GET", "/nested")).json
+
+
+async def test_a_client_that_is_gone_when_an_error_is_told_is_gone():
+    """Where the body can't be written and nobody is there for the error either, AFTER hooks ran and nothing is raised."""
+    outcomes = []
+    app = App()
+    app.GET("/", lambda req, res, ctx: object())
+    app.AFTER("/*", lambda req, res, ctx: outcomes.append(res.outcome))
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        raise OSError("gone")
+
+    await app(driver.http_scope("GET", "/"), receive, send)
+    assert ["ok"] == outcomes

@@ -264,6 +264,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
         surrounds: Sequence[Surround] = (),
         transparent: bool = False,
         host: str | None = None,
+        place: str | None = None,
     ) -> None:
         """Serve another application below a prefix.
 
@@ -277,11 +278,12 @@ class App(Verbs, HookWords, EventWords, Keeping):
             transparent: what it serves is this application's: `req.app` is, and names are found from here outwards.
             host: the hosts it is found under, such as `"{tenant}.shop.test"`, in place of a subdomain; its parameters
                 are among `req.params`.
+            place: where it was said, `file:line`, for what mounts in somebody's name; without it the caller's.
 
         Raises:
             RegistrationError: it is no application, or it contains this one.
         """
-        place = said_at()
+        place = place or said_at()
         if not callable(child):
             raise RegistrationError(f"mount at {place} got {child!r}; give an App or an ASGI application")
         mounted = child if isinstance(child, App) else _foreign(child)

@@ -52,4 +52,5 @@ class Sheltered:
 
 async def answer_inside(scope: Scope, receive: Receive, send: Send) -> None:
     """Go on with the answer that a request was sheltered for."""
-    await scope[_ANSWER](scope, receive, send)
+    scope = {**scope}
+    await scope.pop(_ANSWER)(scope, receive, send)
