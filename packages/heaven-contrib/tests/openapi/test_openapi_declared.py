@@ -16,7 +16,7 @@ from openapi_spec_validator import validate
 import heaven
 from heaven import App, Upload
 from heaven.errors import RegistrationError
-from heaven_contrib.openapi import OpenAPI, OpenAPIResponse, Problem
+from heaven_contrib.openapi import OpenAPI, OpenAPIResponse, Problem, describe
 from heaven_contrib.routing import (
     APIView,
     Application,
@@ -499,6 +499,35 @@ def test_levels_come_together():
     )
     assert [{"name": "a"}, {"name": "b"}, {"name": "c"}] == document["tags"]
     assert "deprecated" not in document["paths"]["/z"]["get"]
+
+
+def test_levels_count_for_core_routes():
+    """A route of the core below levels has what they say, before what it says itself."""
+
+    @describe(tags=["b", "a"], security=["key", "oauth2"], responses={200: OpenAPIResponse(int, headers={"x-b": "B."})})
+    async def plain(req, res, ctx): ...
+
+    async def bare(req, res, ctx): ...
+
+    child, hidden = App(), App()
+    child.GET("/b", plain)
+    child.GET("/c", bare)
+    hidden.GET("/d", bare)
+    document = document_of(
+        Include("/a", app=child, tags=["c"], deprecated=True, permissions=[Staff]),
+        Include("/h", app=hidden, include_in_schema=False),
+        tags=["a"],
+        security=["key"],
+        response_headers={"x-a": ResponseHeader("1")},
+        response_cookies=[Cookie("theme", "dark")],
+    )
+    assert ["/a/b", "/a/c"] == list(document["paths"])
+    found = document["paths"]["/a/b"]["get"]
+    assert (["a", "c", "b"], [{"key": []}, {"oauth2": []}], True) == tuple(
+        found[each] for each in ("tags", "security", "deprecated")
+    )
+    assert ["200", "403", "500"] == list(found["responses"])
+    assert ["x-a", "Set-Cookie", "x-b"] == list(found["responses"]["200"]["headers"])
 
 
 def test_words_are_the_handlers():

@@ -54,7 +54,7 @@ def described_body(content: Mapping[str, Any]) -> Body:
     """
     sent = {said: _as_form(annotation) for said, annotation in content.items()}
     forms = {said: fields for said, annotation in sent.items() if (fields := _fields_with_files(annotation))}
-    form, fields = next(iter(forms.items()), (MULTIPART, {}))
+    form, fields = next(iter(forms.items()), (MULTIPART, dict[str, Field]()))
     return Body(content={said: each for said, each in sent.items() if said not in forms}, form=form, fields=fields)
 
 

@@ -7,6 +7,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Union, get_origin
 
 import heaven
+from heaven_contrib.openapi.below_levels import headers_of
 from heaven_contrib.openapi.descriptions import OpenAPIResponse
 from heaven_contrib.routing.binding.annotations import members
 from heaven_contrib.routing.responding.responses import (
@@ -29,7 +30,7 @@ def success_of(documented: Documented, *, has_body: bool) -> tuple[int, OpenAPIR
         documented: what is known of its route.
         has_body: whether answers to its method have one.
     """
-    status, headers = documented.status_code, _headers(documented)
+    status, headers = documented.status_code, headers_of(documented) or None
     kinds = [each for each in members(documented.returns) if each not in (None, NoneType)]
     said = [each for each in kinds if isinstance(each, type) and issubclass(each, Response)]
     if said and issubclass(said[0], RedirectResponse) and not 300 <= status < 400:
@@ -57,20 +58,6 @@ def _media_type(said: list[type[Response]]) -> str | None:
 def _is_streamed(annotation: Any) -> bool:
     kind = get_origin(annotation) or annotation
     return isinstance(kind, type) and issubclass(kind, AsyncIterable | Iterator)
-
-
-def _headers(documented: Documented) -> dict[str, Any] | None:
-    """The header fields that levels declare; cookies are one of them (OpenAPI 3.1 4.8.17 has no other place)."""
-    headers: dict[str, Any] = {}
-    for name, each in documented.response_headers.items():
-        headers[name] = {
-            **({"description": each.description} if each.description else {}),
-            **({"deprecated": True} if each.deprecated else {}),
-        }
-    if documented.response_cookies:
-        told = (f"`{each.key}`: {each.description or 'a cookie'}" for each in documented.response_cookies)
-        headers["Set-Cookie"] = "; ".join(told)
-    return headers or None
 
 
 __all__ = ["success_of"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from heaven import App
 from heaven.declaring.hooks import coverage
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from heaven.serving.wiring import Entry
     from heaven_contrib.openapi.facts import Facts
     from heaven_contrib.routing.declarations.gateways import WebhookGateway
-    from heaven_contrib.routing.serving.documented import Documented
+    from heaven_contrib.routing.serving.folding import FoldedRoute, Merged
 
 log: Logger = logger("heaven.openapi")
 
@@ -143,27 +143,31 @@ def _is_documented(entry: Entry, exclude: tuple[Pattern, ...]) -> bool:
         return False
     if isinstance(getattr(function, "__self__", function), Assets | Foreign):
         return False
-    documented = _documented(entry)
-    said = description_of(function) if documented is None else documented
-    if not said.include_in_schema:
+    levels = _levels(entry)
+    if not description_of(function).include_in_schema or not (levels is None or levels.include_in_schema):
         return False
     return not any(coverage(each, entry.pattern) == "all" for each in exclude)
 
 
 def _facts(entry: Entry, template: Template, domain: str | None) -> Facts:
-    documented = _documented(entry)
-    if documented is None:
-        facts = core_facts(entry, template, _recovery(entry))
+    levels, recovery = _levels(entry), _recovery(entry)
+    if levels is None:
+        facts = core_facts(entry, template, recovery)
     else:
-        from heaven_contrib.openapi.declared_routes import declared_facts  # loaded with the first declared route
+        from heaven_contrib.openapi.below_levels import below_levels  # loaded with the first route that has levels
+        from heaven_contrib.openapi.declared_routes import declared_facts
 
-        facts = declared_facts(entry, documented, template, _recovery(entry))
+        folded = cast("FoldedRoute", entry.folded)
+        if folded.documented is None:
+            facts = below_levels(core_facts(entry, template, recovery), levels, guarded=folded.guarded)
+        else:
+            facts = declared_facts(entry, folded.documented, template, recovery)
     return replace(facts, servers=servers_of(entry, domain))
 
 
-def _documented(entry: Entry) -> Documented | None:
-    """What was declared of a route; nothing of one of the core's own."""
-    return getattr(entry.folded, "documented", None)
+def _levels(entry: Entry) -> Merged | None:
+    """What the levels around a route come to; heaven_contrib.routing alone has any."""
+    return getattr(entry.folded, "merged", None)
 
 
 def _recovery(entry: Entry) -> Recovery | None:
