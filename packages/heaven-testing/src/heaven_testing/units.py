@@ -14,8 +14,8 @@ from heaven.callables import awaitable, name_of, resolve, said_at
 from heaven.declaring.registrations import checked_pattern
 from heaven.declaring.verbs import checked_options
 from heaven.errors import Abort
-from heaven.serving.compiling import Reach, site_for
 from heaven.serving.endpoint import Endpoint
+from heaven.serving.reach import Reach, site_for
 from heaven.serving.recovery import Recovery
 from heaven_testing.errors import ApplicationTimeout
 from heaven_testing.inprocess.scopes import Peer, http_scope
