@@ -14,6 +14,7 @@ from heaven.routing.converters import register_converter
 from heaven_contrib.routing.binding.reserved import State
 from heaven_contrib.routing.declarations.declaration import HandlerDeclaration
 from heaven_contrib.routing.declarations.gateways import Gateway, WebhookGateway, WebSocketGateway
+from heaven_contrib.routing.declarations.handler_parameters import HandlerParameters, SocketParameters
 from heaven_contrib.routing.declarations.handlers import (
     delete,
     get,
@@ -48,12 +49,14 @@ from heaven_contrib.routing.responding.responses import (
     PlainTextResponse,
     RedirectResponse,
     Response,
+    ResponseOptions,
     StreamingResponse,
 )
-from heaven_contrib.routing.router import Application, ChildRouter, Router
+from heaven_contrib.routing.router import Application, AppOptions, ChildRouter, Router
 
 __all__ = [
     "APIView",
+    "AppOptions",
     "Application",
     "BackgroundTask",
     "BackgroundTasks",
@@ -67,6 +70,7 @@ __all__ = [
     "Gateway",
     "HTMLResponse",
     "HandlerDeclaration",
+    "HandlerParameters",
     "Host",
     "ImproperlyConfigured",
     "Include",
@@ -81,7 +85,9 @@ __all__ = [
     "RedirectResponse",
     "Response",
     "ResponseHeader",
+    "ResponseOptions",
     "Router",
+    "SocketParameters",
     "State",
     "StreamingResponse",
     "WebSocketGateway",

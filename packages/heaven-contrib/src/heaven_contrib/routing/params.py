@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from heaven_contrib.routing.binding.params import Body, Cookie, File, Form, Header, Path, Query
+from heaven_contrib.routing.binding.params import Body, BodyOptions, Cookie, File, Form, Header, Options, Path, Query
 
-__all__ = ["Body", "Cookie", "File", "Form", "Header", "Path", "Query"]
+__all__ = ["Body", "BodyOptions", "Cookie", "File", "Form", "Header", "Options", "Path", "Query"]
