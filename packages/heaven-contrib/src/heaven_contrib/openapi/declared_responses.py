@@ -23,36 +23,44 @@ if TYPE_CHECKING:
 _OCTETS = "application/octet-stream"
 
 
-def success_of(documented: Documented, *, has_body: bool) -> tuple[int, OpenAPIResponse]:
+def success_of(
+    documented: Documented, response_class: type[Response] | None, *, has_body: bool
+) -> tuple[int, OpenAPIResponse]:
     """The status and answer of a handler.
 
     Args:
         documented: what is known of its route.
+        response_class: what the innermost level makes of values that are no responses.
         has_body: whether answers to its method have one.
     """
     status, headers = documented.status_code, headers_of(documented) or None
     kinds = [each for each in members(documented.returns) if each not in (None, NoneType)]
-    said = [each for each in kinds if isinstance(each, type) and issubclass(each, Response)]
-    if said and issubclass(said[0], RedirectResponse) and not 300 <= status < 400:
+    classes = [each for each in kinds if isinstance(each, type) and issubclass(each, Response)]
+    values = [each for each in kinds if each not in classes and each is not heaven.Response]
+    made = classes[0] if classes else response_class if values else None
+    redirects = made is not None and issubclass(made, RedirectResponse)
+    if redirects and not 300 <= status < 400:
         status = 307
-    if not has_body or not kinds or status in (204, 304):
+    if not has_body or not kinds or redirects or status in (204, 304):
         return status, OpenAPIResponse(headers=headers)
-    values = [each for each in kinds if each not in said and each is not heaven.Response]
-    media_type = documented.media_type
+    # What a response says itself wins over its route, and the route over a class that is to make one.
+    said = [_media_type(made), documented.media_type]
+    media_type = next(filter(None, said if classes else reversed(said)), None)
     if not values:
-        return status, OpenAPIResponse(headers=headers, media_type=media_type or _media_type(said))
+        return status, OpenAPIResponse(headers=headers, media_type=media_type)
     if any(_is_streamed(each) or each is bytes for each in values):
         return status, OpenAPIResponse(headers=headers, media_type=media_type or _OCTETS)
-    return status, OpenAPIResponse(Union[tuple(values)], headers=headers, media_type=media_type)  # noqa: UP007 (known at run time alone)
+    value: Any = Union[tuple(values)]  # noqa: UP007 (known at run time alone)
+    return status, OpenAPIResponse(value, headers=headers, media_type=media_type)
 
 
-def _media_type(said: list[type[Response]]) -> str | None:
+def _media_type(made: type[Response] | None) -> str | None:
     """The media type of a class of responses; None where each of them says it for itself."""
-    if said and issubclass(said[0], EventStreamResponse):
+    if made is None:
+        return None
+    if issubclass(made, EventStreamResponse):
         return "text/event-stream"
-    if said and issubclass(said[0], StreamingResponse):
-        return said[0].media_type or _OCTETS
-    return said[0].media_type if said else None
+    return made.media_type or (_OCTETS if issubclass(made, StreamingResponse) else None)
 
 
 def _is_streamed(annotation: Any) -> bool:

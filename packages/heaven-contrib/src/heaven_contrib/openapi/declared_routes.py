@@ -18,21 +18,29 @@ if TYPE_CHECKING:
     from heaven.serving.wiring import Entry
     from heaven_contrib.openapi.paths import Template
     from heaven_contrib.routing.declarations.gateways import WebhookGateway
+    from heaven_contrib.routing.responding.responses import Response
     from heaven_contrib.routing.serving.documented import Documented
 
 
-def declared_facts(entry: Entry, documented: Documented, template: Template, recovery: Recovery | None) -> Facts:
+def declared_facts(
+    entry: Entry,
+    documented: Documented,
+    response_class: type[Response] | None,
+    template: Template,
+    recovery: Recovery | None,
+) -> Facts:
     """What a declared route says of itself.
 
     Args:
         entry: its line of the wiring.
         documented: what its levels, signature and dependencies come to.
+        response_class: what the innermost level makes of values that are no responses.
         template: its path, as the document spells it.
         recovery: what answers its errors.
     """
     where = f"{entry.method} {entry.pattern.text} at {entry.route.place}"
     body = body_of(documented.parameters) or _streamed(entry, documented)
-    status, success = success_of(documented, has_body=entry.method != "HEAD")
+    status, success = success_of(documented, response_class, has_body=entry.method != "HEAD")
     return Facts(
         where=where,
         name=documented.name,

@@ -161,7 +161,7 @@ def _facts(entry: Entry, template: Template, domain: str | None) -> Facts:
         if folded.documented is None:
             facts = below_levels(core_facts(entry, template, recovery), levels, guarded=folded.guarded)
         else:
-            facts = declared_facts(entry, folded.documented, template, recovery)
+            facts = declared_facts(entry, folded.documented, levels.response_class, template, recovery)
     return replace(facts, servers=servers_of(entry, domain))
 
 
