@@ -179,7 +179,7 @@ def wheels(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def docs(session: nox.Session) -> None:
     """The site builds into site/ without a warning, no link is dead, every snippet and docstring example runs."""
-    _sync(session, *MODULES, groups=("docs", "servers"))
+    _sync(session, *MODULES, groups=("docs", "servers", "batteries", "peers"))
     session.run("zensical", "build", "--strict", "--clean")
     session.run("python", "tools/check_links.py")
     _pytest(session, "-p", "no:randomly", "-p", "tools.snippets", "README.md", "docs", report="-snippets")
