@@ -15,6 +15,7 @@ from heaven_contrib.routing import (
     BasePermission,
     Cookie,
     Gateway,
+    Host,
     Include,
     Inject,
     Interceptor,
@@ -540,6 +541,27 @@ def test_explain_tells_why_nothing_serves():
     """A miss below a declared prefix is explained like any other."""
     told = str(Router(routes=[Include("/in", routes=[declared])]).explain("GET", "/in/declared/x"))
     assert "/in/declared/:id:int" in told
+
+
+def test_explain_names_where_applications_were_included():
+    """A mount is said where the Include, the Host or the Router was written."""
+
+    async def foreign(scope, receive, send): ...
+
+    router = Router(
+        routes=[
+            Include("/in", app=foreign),
+            Host("api.example.com", app=foreign),
+            Host("{tenant}.example.com", routes=[Include("/x", app=foreign)]),
+        ],
+        app=foreign,
+    )
+    router.add_child("/child", foreign)
+    for url in ("/in/x", "/child/x", "/x", "http://api.example.com/x", "http://acme.example.com/x/y"):
+        told = router.explain("GET", url)
+        assert "router.py" not in str(told)
+        assert "registered at " + __file__ in told.why
+    assert ["Router", "Host {tenant}.example.com", "Include /x"] == [line.split("  ")[0] for line in told.levels]
 
 
 def test_the_wiring_can_be_read():

@@ -205,6 +205,13 @@ async def test_a_router_serves_an_application_below_its_path():
     assert ["/old /old/x", 404] == await texts(router, "/old/x", "/new/x")
 
 
+@pytest.mark.parametrize("app", [7, hello, Router, "module"], ids=["number", "handler", "class", "text"])
+def test_an_app_is_an_asgi_application(app):
+    """Something else is refused at construction, with its place."""
+    with pytest.raises(ImproperlyConfigured, match=r"test_router_parameters.py:\d+ got "):
+        Router("/p", app=app)
+
+
 async def test_a_router_has_routes_beside_its_app():
     """Both are found below its path."""
     assert ["hello", "one"] == await texts(
@@ -221,6 +228,20 @@ async def test_a_router_adds_itself_to_its_parent():
     child = Router("/child", parent=parent, routes=[hello], name="child")
     assert ["hello"] == await texts(parent, "/parent/child/hello")
     assert "/parent/child/hello" == parent.path_for("child:hello") == child.path_for("hello")
+
+
+def test_a_parent_is_a_router():
+    """Something else is refused at construction, with its place."""
+    with pytest.raises(ImproperlyConfigured, match=r"test_router_parameters.py:\d+ got parent=7; give a Router"):
+        Router(parent=7)
+
+
+def test_a_router_is_not_put_inside_itself():
+    """The message names the line it was said at."""
+    outer = Router("/outer")
+    inner = Router("/inner", parent=outer)
+    with pytest.raises(RegistrationError, match="test_router_parameters.py:.* inside itself"):
+        inner.add_router(outer)
 
 
 # default
@@ -282,10 +303,10 @@ async def test_the_default_of_an_included_router_is_for_its_part():
     assert [203, "hello", 404] == await texts(app, "/in/x", "/in/hello", "/x")
 
 
-@pytest.mark.parametrize("default", [7, lambda: None, "module:app"], ids=["number", "function", "text"])
+@pytest.mark.parametrize("default", [7, lambda: None, "module", Router], ids=["number", "function", "text", "class"])
 def test_a_default_is_an_asgi_application(default):
-    """Something else is refused at construction."""
-    with pytest.raises(ImproperlyConfigured, match="default"):
+    """Something else is refused at construction, with its place."""
+    with pytest.raises(ImproperlyConfigured, match=r"test_router_parameters.py:\d+ got .*default"):
         Router(default=default)
 
 
@@ -365,6 +386,21 @@ def test_a_name_is_a_str(name):
     """Something else is refused."""
     with pytest.raises(ImproperlyConfigured, match="name="):
         Router(name=name)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Include("/in", app=Router("/r", routes=[hello], name="r"), name="in"),
+        lambda: Include("/in", routes=[Application("/r", routes=[hello], name="r")], name="in"),
+        lambda: Include("/in", app=Router("/r", app=Router(routes=[hello], name="r")), name="in"),
+        lambda: Host("testserver", app=Router("/in/r", routes=[hello], name="r"), name="in"),
+    ],
+    ids=["Include", "Application", "app", "Host"],
+)
+def test_a_name_counts_wherever_the_router_is_mounted(build):
+    """It comes after those of what the Router is mounted with."""
+    assert "/in/r/hello" == Router(routes=[build()]).path_for("in:r:hello")
 
 
 # redirect_slashes

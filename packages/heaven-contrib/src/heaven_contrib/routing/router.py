@@ -14,7 +14,7 @@ from heaven.declaring.registrations import Event, Part, Route, checked_pattern
 from heaven.declaring.surrounds import undeclared
 from heaven.declaring.verbs import checked_options
 from heaven.errors import NoSuchURL
-from heaven_contrib.routing.declarations.branches import checked_routes
+from heaven_contrib.routing.declarations.branches import checked_app, checked_routes
 from heaven_contrib.routing.declarations.gateways import Gateway, WebhookGateway, WebSocketGateway, checked_text
 from heaven_contrib.routing.declarations.hosts import Host
 from heaven_contrib.routing.declarations.includes import Include
@@ -172,12 +172,14 @@ class Router(App, Decorators):
         self._listen(SHUTDOWN, on_shutdown, label, place)
         self.ON(SHUTDOWN, _forget_cached)
         if default is not None:
-            self.fallback(default)
+            self.fallback(checked_app(default, where, "default"))
         for route in checked_routes(routes or (), where):
             self._add(route, _Branch())
         if app is not None:
-            self.mount(app)
+            self._mount(checked_app(app, where), _Branch(), place)
         if parent is not None:
+            if not isinstance(parent, Router):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ImproperlyConfigured(f"{where} got parent={shown(parent)}; give a Router")
             parent.add_router(self)
 
     # What is declared later
@@ -264,10 +266,10 @@ class Router(App, Decorators):
         elif isinstance(route, Include):
             self._include(route, branch.into(route.path, route.name, route.level))
         elif isinstance(route, Host):
-            app = route.app if route.app is not None else Router(routes=route.routes)
-            self._mount(app, branch.into("", route.name, None), host=route.host)
+            app = route.app if route.app is not None else _hosted(route)
+            self._mount(app, branch.into("", route.name, route.level), route.place, host=route.host)
         elif isinstance(route, App):
-            self._mount(route, branch.into("", getattr(route, "name", None), None))
+            self._mount(route, branch, declared_at())
         else:
             gateway: Gateway | WebSocketGateway = route
             memory: dict[Level, Surrounding] = {}
@@ -276,23 +278,25 @@ class Router(App, Decorators):
 
     def _include(self, include: Include, branch: _Branch) -> None:
         if include.app is not None:
-            self._mount(include.app, branch)
+            self._mount(include.app, branch, include.place)
             return
         if include.level.middleware or include.level.exception_handlers:
             self.written.parts.append(Part(branch.path, branch.surrounds))
         for route in include.routes:
             self._add(route, branch)
 
-    def _mount(self, app: ASGIApp, branch: _Branch, **host: Any) -> None:
-        part = isinstance(app, Router) and not isinstance(app, Application)
+    def _mount(self, app: ASGIApp, branch: _Branch, place: str, *, host: str | None = None) -> None:
+        named = branch.into("", app.name, None) if isinstance(app, Router) else branch
+        part = app if isinstance(app, Router) and not isinstance(app, Application) else None
         self.mount(
             app,
             branch.path,
-            isolated=not part or app.is_mounted,
-            transparent=part,
-            name=branch.name,
+            isolated=part is None or part.is_mounted,
+            transparent=part is not None,
+            name=named.name,
             surrounds=branch.surrounds,
-            **host,
+            host=host,
+            place=place,
         )
 
     def _declare(self, leaf: Leaf, branch: _Branch, memory: dict[Level, Surrounding]) -> None:
@@ -300,7 +304,7 @@ class Router(App, Decorators):
         for each in leaf.levels:
             surrounds.append(memory.setdefault(each, Surrounding(each)))  # noqa: PERF401
         role = leaf.handler.label
-        name = {"name": ":".join((*branch.names, leaf.name)), "implied_name": not leaf.explicit_name}
+        name: dict[str, Any] = {"name": ":".join((*branch.names, leaf.name)), "implied_name": not leaf.explicit_name}
         for method in leaf.handler.methods:
             self.register(
                 Route(
@@ -358,6 +362,13 @@ class _Branch:
             self.names if name is None else (*self.names, name),
             self.surrounds if inner is None else (*self.surrounds, Surrounding(inner)),
         )
+
+
+def _hosted(host: Host) -> Router:
+    """What serves the routes of a Host; what is around them is the Host's own level."""
+    router = Router(routes=host.routes)
+    router.written.surrounds.clear()
+    return router
 
 
 def _checked_path(path: Any, where: str) -> str:

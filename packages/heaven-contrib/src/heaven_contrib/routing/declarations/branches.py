@@ -117,12 +117,13 @@ def _cure(each: object) -> str:
     return f"a function with @get() or the like above it, or {_ACCEPTED}"
 
 
-def checked_app(app: object, where: str) -> ASGIApp:
+def checked_app(app: object, where: str, name: str = "app") -> ASGIApp:
     """The application that was meant: itself, or what `"module:attribute"` names.
 
     Args:
         app: what was passed.
         where: to which declaration, and where.
+        name: as which parameter.
 
     Raises:
         ImproperlyConfigured: it is no ASGI application, or the module has no such attribute.
@@ -137,14 +138,14 @@ for its app; give an instance of it
     if isinstance(app, str):
         module, colon, attribute = app.partition(":")
         if not (module and colon and attribute):
-            raise ImproperlyConfigured(f"{where} got app={app!r}; write 'module:attribute', or give the application")
+            raise ImproperlyConfigured(f"{where} got {name}={app!r}; write 'module:attribute', or give the application")
         app = imported(module, attribute, where)
     if isinstance(app, type):
-        raise ImproperlyConfigured(f"{where} got the class {shown(app)} for its app; give an instance of it")
+        raise ImproperlyConfigured(f"{where} got the class {shown(app)} for its {name}; give an instance of it")
     if isinstance(app, HandlerDeclaration):
-        raise ImproperlyConfigured(f"{where} got {app!r} for its app; give handlers as routes: routes=[...]")
+        raise ImproperlyConfigured(f"{where} got {app!r} for its {name}; give handlers as routes: routes=[...]")
     if not callable(app) or not takes(app, "scope", "receive", "send"):
-        raise ImproperlyConfigured(f"{where} got app={shown(app)}; give an ASGI application, or 'module:attribute'")
+        raise ImproperlyConfigured(f"{where} got {name}={shown(app)}; give an ASGI application, or 'module:attribute'")
     return cast("ASGIApp", app)
 
 

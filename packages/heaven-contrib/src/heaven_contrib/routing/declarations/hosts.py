@@ -7,6 +7,7 @@ from heaven.http.host_patterns import parse_host
 from heaven.types import ASGIApp
 from heaven_contrib.routing.declarations.branches import Branch, Routes, check_one_of
 from heaven_contrib.routing.errors import ImproperlyConfigured
+from heaven_contrib.routing.levels.level import Level, level
 from heaven_contrib.routing.places import declared_at
 
 
@@ -31,7 +32,7 @@ class Host(Branch):
         '{tenant}.example.com'
     """
 
-    __slots__ = ("host",)
+    __slots__ = ("host", "level")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Host(Branch):
             self.host: str = parse_host(host).text
         except RegistrationError as error:
             raise ImproperlyConfigured(f"{where}: {error}") from None
+        self.level: Level = level("include", f"Host {self.host}", place)
 
     def __repr__(self) -> str:
         return f"<Host {self.host} at {self.place}>"
