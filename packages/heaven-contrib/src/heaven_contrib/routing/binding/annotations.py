@@ -41,6 +41,20 @@ def is_optional(annotation: Any) -> bool:
     return NoneType in members(annotation) or None in members(annotation)
 
 
+def present(annotation: Any) -> Any:
+    """The type of what is there, `int` of `int | None`: no text is None, and `null` least of all.
+
+    Example:
+        >>> present(int | None)
+        <class 'int'>
+    """
+    if not is_optional(annotation):
+        return annotation
+    kinds = tuple(each for each in members(annotation) if each not in (None, NoneType))
+    found = Union[kinds] if kinds else annotation  # noqa: UP007 (they are known at run time alone)
+    return Annotated[(found, *annotation.__metadata__)] if get_origin(annotation) is Annotated else found
+
+
 def within(annotation: Any) -> Iterator[Any]:
     """The type, and all types that it is written with."""
     yield annotation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +21,7 @@ from heaven_contrib.routing.binding.annotations import (
     finite_checked,
     holds,
     is_finite,
+    present,
     takes_many,
     without_uploads,
 )
@@ -99,7 +101,8 @@ class Texts:
     __slots__ = ("_direct", "_finders", "_finite", "_looks", "_parameters", "_shape")
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
-        self._parameters = tuple(parameters)
+        parameters = tuple(replace(each, annotation=present(each.annotation)) for each in parameters)
+        self._parameters = parameters
         self._finders: dict[str, FaultFinder] = {}
         self._finite = tuple(each.name for each in parameters if finite_checked(each.annotation))
         looks: dict[tuple[str, bool], list[tuple[str, str]]] = {}
