@@ -7,9 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
 
 from heaven_testing import LiveServer
+
+pytest.importorskip("playwright", reason="pip install playwright")
+from playwright.sync_api import expect, sync_playwright
 
 FLAGS = [
     "--headless",
