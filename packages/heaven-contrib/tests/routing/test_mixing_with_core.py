@@ -319,6 +319,22 @@ def core_app():
     return app
 
 
+def wrapped_core_app():
+    app = core_app()
+    app.WRAP(Through)
+    return app
+
+
+class Through:
+    """Middleware that does nothing."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
 def starlette_app():
     if importlib.util.find_spec("starlette") is None:
         pytest.skip("Starlette is not installed")
@@ -358,7 +374,7 @@ def raw_app():
     return app
 
 
-@pytest.mark.parametrize("make", [core_app, starlette_app, raw_app])
+@pytest.mark.parametrize("make", [core_app, wrapped_core_app, starlette_app, raw_app])
 async def test_levels_are_around_an_application_that_is_included(make):
     """Permissions, interceptors, middleware, header fields and cookies cover whatever `Include(app=...)` holds.
 
@@ -383,7 +399,7 @@ async def test_levels_are_around_an_application_that_is_included(make):
             assert {"tenant": "acme"} == await socket.receive_json()
 
 
-@pytest.mark.parametrize("make", [core_app, starlette_app, raw_app])
+@pytest.mark.parametrize("make", [core_app, wrapped_core_app, starlette_app, raw_app])
 async def test_hooks_of_levels_are_around_an_application_that_is_included(make):
     """before_request may answer in its place, after_request may add to its response."""
 
@@ -398,6 +414,37 @@ async def test_hooks_of_levels_are_around_an_application_that_is_included(make):
         open_, shut = await client.get("/in/x"), await client.get("/in/x?closed=1")
     assert (200, "yes") == (open_.status_code, open_.headers["x-signed"])
     assert (503, {"closed": True}) == (shut.status_code, shut.json())
+
+
+async def test_every_kind_of_core_route_is_guarded(tmp_path):
+    """Assets, routes for every method, streamed bodies and subdomains below an Include are behind its permissions."""
+    (tmp_path / "a.txt").write_text("asset")
+
+    async def every(req, res, ctx):
+        return {"method": req.method}
+
+    async def count(req, res, ctx):
+        return {"size": sum([len(chunk) async for chunk in req.stream()])}
+
+    inner = App()
+    inner.HTTP("/every", every)
+    inner.POST("/count", count, stream=True)
+    inner.ASSETS(tmp_path, "/files")
+    inner.subdomain("api").GET("/every", every)
+    router = Router(routes=[Include("/in", app=inner, permissions=[Members])])
+    requests = [
+        ("BREW", "http://shop.test/in/every", b""),
+        ("GET", "http://api.shop.test/in/every", b""),
+        ("POST", "http://shop.test/in/count", b"abc"),
+        ("GET", "http://shop.test/in/files/a.txt", b""),
+    ]
+    async with Client(router) as client:
+        for method, url, content in requests:
+            found = [
+                (await client.request(method, url, content=content, headers=headers)).status_code
+                for headers in ({}, {"x-member": "1"})
+            ]
+            assert [403, 200] == found
 
 
 async def test_exception_handlers_are_around_a_foreign_application():

@@ -328,6 +328,111 @@ async def test_a_child_has_a_store_of_its_own():
         child.unkeep("db")
 
 
+# What nothing matched
+
+
+def stamped(name):
+    return DefineMiddleware(Stamp, name=name)
+
+
+async def test_parts_answer_for_what_nothing_matched_below_them():
+    """Middleware and exception handlers of the levels around a path see its 404 and 405, the innermost inside."""
+    inner = Include("/b", routes=[hello], middleware=[stamped("b")], exception_handlers={405: handled("b")})
+    outer = Include("/a", routes=[inner], middleware=[stamped("a")], exception_handlers={404: handled("a")})
+    app = Router(routes=[outer], middleware=[stamped("router")])
+    async with Client(app) as client:
+        misses = [await client.get(url) for url in ("/a/b/x", "/a/x", "/x")]
+        refused = await client.post("/a/b")
+    assert [["b", "a", "router"], ["a", "router"], ["router"]] == [each.headers.get_list("x-stamp") for each in misses]
+    assert [418, 418, 404] == [each.status_code for each in misses]
+    assert (418, "b", "GET, HEAD, OPTIONS") == (refused.status_code, refused.text, refused.headers["allow"])
+
+
+@pytest.mark.parametrize("kind", [Router, Application], ids=["Router", "Application"])
+async def test_an_included_application_answers_for_what_nothing_matched_below_it(kind):
+    """What a mounted Router says is around its part of the paths, and around nothing else."""
+    inner = kind("/inner", routes=[hello], middleware=[stamped("inner")], exception_handlers={404: handled("inner")})
+    async with Client(Router(routes=[Include("/in", app=inner)])) as client:
+        below, beside = await client.get("/in/inner/x"), await client.get("/in/x")
+    assert ("inner", "inner", 404) == (below.text, below.headers["x-stamp"], beside.status_code)
+
+
+# Exceptions
+
+
+async def broken(request, error):
+    raise ValueError("in the handler")
+
+
+async def test_what_an_exception_handler_raises_goes_to_the_next_level_out():
+    """Its own level, and those inside, have had their turn."""
+    gateway = Gateway(handler=fail, exception_handlers={KeyError: broken, ValueError: handled("same")})
+    include = Include("/in", routes=[gateway], exception_handlers={ValueError: handled("include")})
+    app = Router(routes=[include], exception_handlers={Exception: handled("router")})
+    assert "include" == (await one(app, "/in/fail")).text
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ({"gateway": LookupError, "router": KeyError}, "gateway"),
+        ({"gateway": ValueError, "router": KeyError}, "router"),
+        ({"include": Exception, "router": KeyError}, "include"),
+        ({"router": Exception}, "router"),
+    ],
+    ids=["base class", "another class", "any", "outermost"],
+)
+async def test_the_innermost_level_that_fits_answers(events, expected):
+    """A base class at an inner level comes before the very class at an outer one."""
+    said = {level: {event: handled(level)} for level, event in events.items()}
+    gateway = Gateway(handler=fail, exception_handlers=said.get("gateway"))
+    include = Include("/in", routes=[gateway], exception_handlers=said.get("include"))
+    assert expected == (await one(Router(routes=[include], exception_handlers=said.get("router")), "/in/fail")).text
+
+
+async def test_what_middleware_raises_is_for_its_own_level_and_those_outside():
+    """Exception handlers are lexical: a Gateway's do not answer for the middleware of the Include around it."""
+
+    class Broken:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            raise KeyError("middleware")
+
+    gateway = Gateway(handler=hello, exception_handlers={KeyError: handled("gateway")})
+    include = Include("/in", routes=[gateway], middleware=[Broken])
+    assert (
+        "router" == (await one(Router(routes=[include], exception_handlers={KeyError: handled("router")}), "/in")).text
+    )
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 415, 422])
+async def test_exception_handlers_see_what_the_framework_refuses(status):
+    """By status, or as HTTPError: permissions, bindings, misses."""
+
+    @post("/x")
+    async def create(data: dict[str, int]) -> None: ...
+
+    requests = {
+        400: ("POST", "/x", {"content": b"{", "headers": {"content-type": "application/json"}}),
+        403: ("POST", "/guarded/x", {}),
+        404: ("GET", "/nothing", {}),
+        405: ("GET", "/x", {}),
+        415: ("POST", "/x", {"content": b"{}", "headers": {"content-type": "text/csv"}}),
+        422: ("POST", "/x", {"json": {"a": "b"}}),
+    }
+    method, url, options = requests[status]
+    for event in (status, HTTPError):
+        said = {event: lambda request, error: PlainTextResponse(str(error.status), status_code=418)}
+        app = Router(
+            routes=[create, Gateway("/guarded", handler=create, permissions=[Refuse])], exception_handlers=said
+        )
+        async with Client(app) as client:
+            answer = await client.request(method, url, **options)
+        assert (418, str(status)) == (answer.status_code, answer.text)
+
+
 # What is declared later
 
 
