@@ -138,3 +138,16 @@ async def test_a_generator_is_closed_when_its_reader_is_cancelled_while_it_runs(
         await reading
 
     assert [True] == closed
+
+
+async def test_what_a_thread_hands_back_as_a_coroutine_is_awaited_on_the_loop():
+    """A sync decorator around an async function, with functools.wraps, is a common one."""
+
+    async def double(number):
+        return number * 2, current()
+
+    @functools.wraps(double)
+    def decorated(number):
+        return double(number)
+
+    assert (42, current()) == await in_thread(decorated)(21)

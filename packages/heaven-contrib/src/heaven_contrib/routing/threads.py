@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
-from heaven import threaded
 from heaven.callables import is_async
 
 __all__ = ["called_async", "in_thread", "iterated_in_thread"]
@@ -38,6 +37,8 @@ def called_async(function: Callable[P, Any], sync_to_thread: bool | None) -> Cal
 def in_thread(function: Callable[P, Any]) -> Callable[P, Coroutine[Any, Any, Any]]:
     """The function itself if it is async, else one of the same shape that runs it in a thread.
 
+    Where that gives a coroutine, as a sync decorator around an async function does, it is awaited on the event loop.
+
     Args:
         function: async or sync; context variables are there in the thread as well.
 
@@ -48,7 +49,15 @@ def in_thread(function: Callable[P, Any]) -> Callable[P, Coroutine[Any, Any, Any
         >>> asyncio.run(in_thread(total)(3, 4))
         7
     """
-    return function if is_async(function) else threaded(function)
+    if is_async(function):
+        return function
+
+    @functools.wraps(function, updated=())
+    async def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+        result = await to_thread(function, *args, **kwargs)
+        return await result if inspect.iscoroutine(result) else result
+
+    return call
 
 
 def _inline(function: Callable[P, Any]) -> Callable[P, Coroutine[Any, Any, Any]]:

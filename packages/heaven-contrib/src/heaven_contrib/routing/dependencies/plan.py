@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from heaven_contrib.routing.dependencies.cached import Cell
@@ -105,15 +104,7 @@ def _step(name: str, node: Node, inject: Inject, cached: MutableMapping[Inject, 
 
 
 def _calling(inject: Inject) -> Callable[..., Any]:
-    if not inject.in_thread:
-        return inject.dependency
-    call = in_thread(inject.dependency)
-
-    async def call_in_thread(**given: Any) -> Any:
-        value = await call(**given)
-        return await value if iscoroutine(value) else value
-
-    return call_in_thread
+    return in_thread(inject.dependency) if inject.in_thread else inject.dependency
 
 
 def _entering(inject: Inject, name: str) -> Callable[..., Dependency]:

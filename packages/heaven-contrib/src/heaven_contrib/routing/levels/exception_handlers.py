@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from inspect import isawaitable
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeGuard
 
@@ -86,9 +85,7 @@ def _answering(handler: ExceptionHandler) -> AsyncFunction:
     call = in_thread(handler)
 
     async def answer(req: Request, res: Response, _ctx: Context, error: Exception) -> None:
-        result = await call(req, error)
-        # A lambda may hand back the coroutine of the async function it calls.
-        apply(await result if isawaitable(result) else result, res)
+        apply(await call(req, error), res)
 
     return answer
 
