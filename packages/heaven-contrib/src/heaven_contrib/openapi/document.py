@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from heaven.declaring.registrations import Route
     from heaven.routing.patterns import Pattern
-    from heaven.serving.recovery import Recovery
     from heaven.serving.wiring import Entry
     from heaven_contrib.openapi.facts import Facts
     from heaven_contrib.routing.declarations.gateways import WebhookGateway
@@ -150,7 +149,7 @@ def _is_documented(entry: Entry, exclude: tuple[Pattern, ...]) -> bool:
 
 
 def _facts(entry: Entry, template: Template, domain: str | None) -> Facts:
-    levels, recovery = _levels(entry), _recovery(entry)
+    levels, recovery = _levels(entry), entry.recovery
     if levels is None:
         facts = core_facts(entry, template, recovery)
     else:
@@ -168,10 +167,6 @@ def _facts(entry: Entry, template: Template, domain: str | None) -> Facts:
 def _levels(entry: Entry) -> Merged | None:
     """What the levels around a route come to; heaven_contrib.routing alone has any."""
     return getattr(entry.folded, "merged", None)
-
-
-def _recovery(entry: Entry) -> Recovery | None:
-    return getattr(entry.endpoint, "recovery", None)
 
 
 def _identifiers(gathered: list[_Gathered]) -> list[str]:

@@ -200,8 +200,21 @@ def _entry(reach: Reach, route: Route, method: str, pattern: Pattern, folded: Fo
         )
     if folded is not None:
         endpoint = folded.around(endpoint)
-    limits = (options.max_body_size, options.timeout)
-    return Entry(method, pattern, subdomain, reach.app, route, before, after, *limits, endpoint, folded, reach.host)
+    return Entry(
+        method=method,
+        pattern=pattern,
+        subdomain=subdomain,
+        app=reach.app,
+        route=route,
+        before=before,
+        after=after,
+        max_body_size=options.max_body_size,
+        timeout=options.timeout,
+        endpoint=endpoint,
+        recovery=recovery,
+        folded=folded,
+        host=reach.host,
+    )
 
 
 def _foreign_routes(foreign: Foreign, mount: Mount, texts: tuple[str, ...]) -> list[Route]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from heaven.routing.patterns import Pattern
     from heaven.routing.table import Found, RouteTable
     from heaven.serving.missing import Missing
+    from heaven.serving.recovery import Recovery
     from heaven.serving.sheltered import Sheltered
     from heaven.types import ASGIApp, Receive, Scope, Send, Slashes
 
@@ -51,6 +52,7 @@ class Entry:
     max_body_size: int | None
     timeout: float | None
     endpoint: Runnable
+    recovery: Recovery
     folded: Folded | None = None
     host: HostPattern | None = None
 

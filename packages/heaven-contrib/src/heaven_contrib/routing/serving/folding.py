@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from heaven.types import ASGIApp
     from heaven_contrib.routing.binding.parameters import Parameter
     from heaven_contrib.routing.dependencies.inject import Inject
+    from heaven_contrib.routing.levels.interceptors import InterceptorDeclared
     from heaven_contrib.routing.levels.level import Level
+    from heaven_contrib.routing.levels.middleware import DefineMiddleware
     from heaven_contrib.routing.responding.cookies import Cookie
     from heaven_contrib.routing.responding.headers import ResponseHeader
     from heaven_contrib.routing.responding.responses import Response
@@ -169,8 +171,10 @@ def _steps(placed: tuple[Placed, ...], kind: str) -> tuple[Step, ...]:
         level = each.surround.level
         made: list[Step] | None = each.made.get(kind)
         if made is None:
-            makers = level.middleware if kind == MIDDLEWARE else level.interceptors
-            made = [Step(maker.make, kind, len(steps) + index, each) for index, maker in enumerate(makers)]
+            declared: Sequence[DefineMiddleware | InterceptorDeclared] = (
+                level.middleware if kind == MIDDLEWARE else level.interceptors
+            )
+            made = [Step(one.make, kind, len(steps) + index, each) for index, one in enumerate(declared)]
             each.made[kind] = made
         steps += made
     return tuple(steps)
