@@ -103,13 +103,14 @@ class Reach:
         """The place of a mount."""
         check_mount(mount, self.where)
         step = f"{mount.name}:" if mount.name else ""
+        # What surrounds the mount belongs to this application, and may stand around routes of its own as well.
         return replace(
-            self,
+            self.inside(mount.surrounds),
             prefix=self.prefix + mount.prefix,
             subdomain=mount.subdomain or self.subdomain,
             host=mount.host or self.host,
             named=tuple((app, name + step) for app, name in self.named),
-        ).inside(mount.surrounds)
+        )
 
 
 def _placed(reach: Reach, hook: Hook, observers: tuple[Observer, ...]) -> Hook:

@@ -97,7 +97,8 @@ class Recovery:
             except Exception as failure:
                 if rescue.takes_all:
                     # What it raised is what there is to answer now, for the levels outside of its own.
-                    error, todo = failure, self._found(failure, outside)
+                    error = unwrapped(failure)
+                    todo = self._found(error, outside)
                     res.outcome = _outcome(error)
                 else:
                     log.exception("the error handler at %s failed on %s", rescue.place, type(error).__name__)
