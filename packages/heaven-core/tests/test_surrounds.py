@@ -178,22 +178,23 @@ async def test_what_a_level_raises_goes_to_the_next_one():
 
 
 async def test_what_was_made_for_a_place_is_kept():
-    """A level has one memory for each place it stands at, which outlives that routes are added later."""
-    level = Level("shared")
+    """A level has one memory for each place its application stands at, which outlives that routes are added later."""
+    around, own = Level("around"), Level("own")
     child = App()
+    child.written.surrounds.append(own)
     declare(child, "/orders", plain)
     app = App()
-    app.mount(child, "/a", surrounds=[level])
-    app.mount(child, "/b", surrounds=[level])
-    first = {entry.pattern.text: entry.folded.folded for entry in app.wiring.entries if entry.method == "GET"}
+    declare(app, "/orders", plain, around)
+    app.mount(child, "/a", surrounds=[around])
+    app.mount(child, "/b", surrounds=[around])
+
+    def folded() -> dict[str, list[int]]:
+        entries = (entry for entry in app.wiring.entries if entry.folded and entry.method == "GET")
+        return {entry.pattern.text: entry.folded.folded for entry in entries}
+
+    assert {"/orders": [1], "/a/orders": [2, 1], "/b/orders": [3, 1]} == folded()
     app.GET("/later", plain)
-    second = {
-        entry.pattern.text: entry.folded.folded
-        for entry in app.wiring.entries
-        if entry.folded and entry.method == "GET"
-    }
-    assert {"/a/orders": [1], "/b/orders": [1]} == first
-    assert {"/a/orders": [2], "/b/orders": [2]} == second
+    assert {"/orders": [4], "/a/orders": [5, 2], "/b/orders": [6, 2]} == folded()
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])

@@ -151,3 +151,13 @@ async def test_what_a_thread_hands_back_as_a_coroutine_is_awaited_on_the_loop():
         return double(number)
 
     assert (42, current()) == await in_thread(decorated)(21)
+
+
+async def test_a_stop_iteration_in_a_thread_is_an_error():
+    """No Future takes it, so that who waits for the thread would wait for ever with Python 3.11."""
+
+    def first() -> str:
+        return next(iter(()))
+
+    with pytest.raises(RuntimeError, match=r"first raised StopIteration; give next\(\) a default"):
+        await asyncio.wait_for(in_thread(first)(), 5)

@@ -126,13 +126,35 @@ def threaded(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     if is_async(function):
         raise RegistrationError(f"threaded() got {name_of(function)}, which is async already; register it as it is")
 
+    run = without_stop(function)
+
     @functools.wraps(function, updated=())
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
         from asyncio import to_thread  # loaded with the server, not with the application
 
-        return await to_thread(function, *args, **kwargs)
+        return await to_thread(run, *args, **kwargs)
 
     return call
+
+
+def without_stop(function: Callable[P, R]) -> Callable[P, R]:
+    """A function for threads: what would be a StopIteration is a RuntimeError.
+
+    No Future takes a StopIteration, and whoever waits for the thread waits for ever with Python 3.11.
+
+    Example:
+        >>> without_stop(next)(iter(()))
+        Traceback (most recent call last):
+        RuntimeError: builtins.next raised StopIteration; give next() a default
+    """
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except StopIteration as error:
+            raise RuntimeError(f"{name_of(function)} raised StopIteration; give next() a default") from error
+
+    return run
 
 
 def name_of(function: object) -> str:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
-from heaven.callables import is_async
+from heaven.callables import is_async, without_stop
 
 __all__ = ["called_async", "in_thread", "iterated_in_thread"]
 
@@ -52,9 +52,11 @@ def in_thread(function: Callable[P, Any]) -> Callable[P, Coroutine[Any, Any, Any
     if is_async(function):
         return function
 
+    run = without_stop(function)
+
     @functools.wraps(function, updated=())
     async def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-        result = await to_thread(function, *args, **kwargs)
+        result = await to_thread(run, *args, **kwargs)
         return await result if inspect.iscoroutine(result) else result
 
     return call

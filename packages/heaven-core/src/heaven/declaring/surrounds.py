@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """A surround at one place; the same one, mounted twice, has two.
+    """A surround at one place; it has two where the application that has it is mounted twice.
 
     `site` and `recovery` are what it answers errors with: the error handlers of its own level and those outside of it.
     `made` is for what lives as long as the application does, at this place: it is kept when routes are added later.
