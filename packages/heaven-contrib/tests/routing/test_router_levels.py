@@ -407,6 +407,47 @@ async def test_what_middleware_raises_is_for_its_own_level_and_those_outside():
     )
 
 
+async def test_what_middleware_raises_once_an_answer_began_is_the_servers():
+    """There is no second answer to a request; the server breaks the connection off."""
+
+    class Late:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            await self.app(scope, receive, send)
+            raise KeyError("too late")
+
+    app = Router(routes=[hello], middleware=[Late], exception_handlers={KeyError: handled("router")})
+    async with Client(app) as client:
+        with pytest.raises(KeyError, match="too late"):
+            await client.get("/")
+
+
+async def test_a_generator_that_fails_after_the_response_is_logged(caplog):
+    """The client has its answer, and the other generators are cleaned up."""
+    log = []
+
+    async def outer():
+        try:
+            yield "outer"
+        finally:
+            log.append("outer")
+
+    async def inner(outer):
+        yield "inner"
+        raise RuntimeError("at the end")
+
+    @get("/", dependencies={"outer": outer, "inner": inner})
+    async def read(inner: str) -> str:
+        return inner
+
+    with caplog.at_level(logging.ERROR, logger="heaven.errors"):
+        answer = await one(Router(routes=[read]))
+    assert (200, "inner", ["outer"]) == (answer.status_code, answer.json(), log)
+    assert "at the end" in caplog.text
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 415, 422])
 async def test_exception_handlers_see_what_the_framework_refuses(status):
     """By status, or as HTTPError: permissions, bindings, misses."""

@@ -265,6 +265,28 @@ async def test_middleware_may_refuse(level):
     assert (401, "Who?") == (answer.status_code, answer.json()["detail"])
 
 
+async def test_middleware_may_have_received_the_handshake():
+    """What it raises after that refuses the handshake as well, and what it passes on is accepted."""
+
+    class Impatient:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            connected = await receive()
+            if not scope["query_string"]:
+                raise HTTPError(401, "Who?")
+
+            async def again():
+                return connected
+
+            await self.app(scope, again, send)
+
+    app = said_at("include", middleware=[Impatient])
+    assert 401 == (await denied(app, "/in/ws")).status_code
+    assert "in" == await heard(app, "/in/ws?ada")
+
+
 @pytest.mark.parametrize("level", LEVELS)
 async def test_before_request_may_refuse(level):
     """What a before_request gives back refuses the handshake with it."""
