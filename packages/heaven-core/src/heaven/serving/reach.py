@@ -48,7 +48,9 @@ class Reach:
     """The applications in whose `url_for` its routes are named, each with the names of the mounts on the way."""
     placed: tuple[Placed, ...] = ()
     """The surrounds that stand around its routes, the outermost first."""
-    further: dict[Surround, Reach] = field(init=False, repr=False, compare=False, default_factory=dict)
+    further: dict[Surround, Reach] = field(
+        init=False, repr=False, compare=False, default_factory=dict["Surround", "Reach"]
+    )
     """The same place with one surround more, made once for all routes below it."""
 
     @staticmethod

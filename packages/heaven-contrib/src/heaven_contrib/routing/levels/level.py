@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict, cast
 
 from heaven_contrib.routing.dependencies.inject import Inject, checked_dependencies
 from heaven_contrib.routing.errors import ImproperlyConfigured
@@ -93,7 +93,7 @@ SAID: tuple[str, ...] = tuple(LevelParameters.__annotations__)
 """The names of all that a level can say."""
 
 _SILENT: Mapping[str, tuple[Any, ...]] = {
-    **dict.fromkeys(SAID, ((), None, {}, MappingProxyType({}))),
+    **dict.fromkeys(SAID, ((), None, MappingProxyType[Any, Any]({}))),
     "deprecated": (False,),
     "include_in_schema": (True,),
 }
@@ -145,25 +145,26 @@ def _checked_tags(value: Any, place: str) -> tuple[str, ...]:
 
 
 def _checked_security(value: Any, place: str) -> tuple[Mapping[str, tuple[str, ...]], ...]:
-    found: list[Mapping[str, tuple[str, ...]]] = []
-    for each in [value] if isinstance(value, str | Mapping) else _listed(value, "security", place):
-        if isinstance(each, str):
-            found.append({each: ()})
-        elif isinstance(each, Mapping) and all(
-            isinstance(name, str) and not isinstance(scopes, str) for name, scopes in each.items()
-        ):
-            found.append({name: tuple(scopes) for name, scopes in each.items()})
-        else:
-            raise ImproperlyConfigured(
-                f"{place} got security={each!r}; give names of schemes with their scopes, as in {{'oauth2': ['read']}}"
-            )
-    return tuple(found)
+    schemes = (value,) if isinstance(value, str | Mapping) else _listed(value, "security", place)
+    return tuple(_checked_scheme(each, place) for each in cast("Sequence[Any]", schemes))
+
+
+def _checked_scheme(value: Any, place: str) -> Mapping[str, tuple[str, ...]]:
+    if isinstance(value, str):
+        return {value: ()}
+    if isinstance(value, Mapping):
+        schemes = cast("Mapping[Any, Any]", value)
+        if all(isinstance(name, str) and isinstance(scopes, list | tuple) for name, scopes in schemes.items()):
+            return {name: tuple(scopes) for name, scopes in schemes.items()}
+    raise ImproperlyConfigured(
+        f"{place} got security={value!r}; give names of schemes with their scopes, as in {{'oauth2': ['read']}}"
+    )
 
 
 def _listed(value: Any, name: str, place: str) -> Sequence[Any]:
     if not isinstance(value, Sequence):
         raise ImproperlyConfigured(f"{place} got {name}={value!r}; give a list")
-    return value
+    return cast("Sequence[Any]", value)
 
 
 def _flag(name: str) -> Callable[[Any, str], bool]:
