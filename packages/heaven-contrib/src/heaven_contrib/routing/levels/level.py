@@ -145,8 +145,9 @@ def _checked_tags(value: Any, place: str) -> tuple[str, ...]:
 
 
 def _checked_security(value: Any, place: str) -> tuple[Mapping[str, tuple[str, ...]], ...]:
-    schemes = (value,) if isinstance(value, str | Mapping) else _listed(value, "security", place)
-    return tuple(_checked_scheme(each, place) for each in cast("Sequence[Any]", schemes))
+    if isinstance(value, str | Mapping):
+        return (_checked_scheme(value, place),)
+    return tuple(_checked_scheme(each, place) for each in _listed(value, "security", place))
 
 
 def _checked_scheme(value: Any, place: str) -> Mapping[str, tuple[str, ...]]:
