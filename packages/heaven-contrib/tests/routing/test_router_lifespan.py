@@ -114,6 +114,28 @@ async def test_a_start_that_fails_is_undone():
     assert ["up", "inner up", "inner down", "down"] == life.names
 
 
+@pytest.mark.parametrize("mounted", ["router", "child", "host"])
+async def test_lifespans_are_left_when_a_later_start_fails(mounted):
+    """Those that were entered are left, the last one first; the one that failed is not."""
+    life = Life()
+
+    @asynccontextmanager
+    async def failing(app):
+        life.note("failing begins")(app)
+        raise RuntimeError("no disk")
+        yield
+
+    inner = {
+        "router": lambda: Router("/inner", lifespan=failing),
+        "child": lambda: Include("/inner", app=Application(lifespan=failing)),
+        "host": lambda: Host("api.example.com", app=Application(lifespan=failing)),
+    }[mounted]()
+    first = Router("/first", lifespan=life.lifespan("first"))
+    with pytest.raises(StartupFailed, match="no disk"):
+        await run(Application(routes=[first, inner], lifespan=life.lifespan("outer")))
+    assert ["outer begins", "first begins", "failing begins", "first ends", "outer ends"] == life.names
+
+
 async def test_a_shutdown_that_fails_does_not_keep_others_from_running():
     """Every function of shutdown runs, whatever those before it raised."""
     life = Life()
