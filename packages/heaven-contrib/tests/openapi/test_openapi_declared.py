@@ -334,6 +334,7 @@ class Framed(Response):
         (heaven.Response, {}, "200", {}),
         (EventStreamResponse, {}, "200", {"text/event-stream": {}}),
         (StreamingResponse, {}, "200", {"application/octet-stream": {}}),
+        (StreamingResponse, {"media_type": "text/csv"}, "200", {"text/csv": {}}),
         (Framed, {"media_type": "text/css"}, "200", {"text/framed": {}}),
         (User | Framed, {}, "200", {"text/framed": USER}),
         (str, {"response_class": HTMLResponse}, "200", {"text/html": {"type": "string"}}),

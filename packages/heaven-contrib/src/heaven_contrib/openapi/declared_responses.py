@@ -45,7 +45,7 @@ def success_of(
         return status, OpenAPIResponse(headers=headers)
     # What a response says itself wins over its route, and the route over a class that is to make one.
     said = [_media_type(made), documented.media_type]
-    media_type = next(filter(None, said if classes else reversed(said)), None)
+    media_type = next(filter(None, said if classes else reversed(said)), _unsaid(made))
     if not values:
         return status, OpenAPIResponse(headers=headers, media_type=media_type)
     if any(_is_streamed(each) or each is bytes for each in values):
@@ -60,7 +60,12 @@ def _media_type(made: type[Response] | None) -> str | None:
         return None
     if issubclass(made, EventStreamResponse):
         return "text/event-stream"
-    return made.media_type or (_OCTETS if issubclass(made, StreamingResponse) else None)
+    return made.media_type
+
+
+def _unsaid(made: type[Response] | None) -> str | None:
+    """The media type where neither the response nor its route says one."""
+    return _OCTETS if made is not None and issubclass(made, StreamingResponse) else None
 
 
 def _is_streamed(annotation: Any) -> bool:
