@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
+from heaven.liveness import is_cancelled
 from heaven.logs import logger
 
 if TYPE_CHECKING:
@@ -28,12 +30,23 @@ class Cleaning:
         self._endpoint = endpoint
 
     async def run(self, scope: Scope, receive: Receive, send: Send, params: dict[str, Any]) -> None:
-        """Serve one request, then let its generators go on to their ends; one that fails is logged."""
+        """Serve one request, then let its generators go on to their ends; one that fails is logged.
+
+        What ends a response that has begun, an error in its stream or a cancellation, they get at their yields.
+        """
         exits = AsyncExitStack()
         try:
             await self._endpoint.run({**scope, EXITS: exits}, receive, send, params)
-        finally:
-            try:
-                await exits.aclose()
-            except Exception:
-                log.exception("a dependency of %r failed after the response", scope["path"])
+        except BaseException as error:
+            await self._leave(exits, scope, error)
+            raise
+        await self._leave(exits, scope, None)
+
+    async def _leave(self, exits: AsyncExitStack, scope: Scope, error: BaseException | None) -> None:
+        details = (None, None, None) if error is None else (type(error), error, error.__traceback__)
+        try:
+            await exits.__aexit__(*details)
+        except (Exception, asyncio.CancelledError) as raised:
+            if is_cancelled(raised):
+                raise
+            log.exception("a dependency of %r failed after the response", scope["path"])

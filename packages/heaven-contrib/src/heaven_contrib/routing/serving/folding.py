@@ -21,6 +21,7 @@ from heaven_contrib.routing.serving.documented import Documented
 from heaven_contrib.routing.serving.operation import (
     Around,
     Respond,
+    cleaned,
     connected,
     connected_between,
     resolved,
@@ -217,7 +218,7 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
     called = called_async(function, leaf.handler.sync_to_thread)
     runs = _runs(levels, view)
     if around.route.method == SOCKET:
-        call = connected_between(connected(called, resolution.read, resolve, cleans=cleans), runs)
+        call = connected_between(connected(called, resolution.read, resolve), runs)
     else:
         respond = _responder(leaf, merged)
         if resolve is None:
@@ -227,6 +228,8 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
         else:
             call = resolution.calling(called, respond)
         call = surrounded(call, runs, respond)
+    if cleans:
+        call = cleaned(call)
     documented = _documented(leaf, merged, resolution.bindings, guarded=bool(runs.permissions))
     return FoldedRoute(call=call, lines=_lines(levels), merged=merged, cleans=cleans, documented=documented)
 

@@ -60,7 +60,7 @@ def simple(function: AsyncFunction, read: Read | None, respond: Respond) -> Asyn
 
 
 def resolved(function: AsyncFunction, resolve: Resolve, respond: Respond) -> AsyncFunction:
-    """The call of a handler some of whose dependencies are generators; what it raises is thrown in where they wait.
+    """The call of a handler some of whose dependencies are generators.
 
     Args:
         function: the handler, in its awaitable form.
@@ -68,11 +68,24 @@ def resolved(function: AsyncFunction, resolve: Resolve, respond: Respond) -> Asy
         respond: what becomes of its value.
     """
 
-    async def call_and_clean(req: Request, res: Response, ctx: Context) -> None:
-        exits: AsyncExitStack = req.scope[EXITS]
+    async def call_resolved(req: Request, res: Response, ctx: Context) -> None:
+        respond(await function(**await resolve(req, ctx, None, req.scope[EXITS])), res)
+
+    return call_resolved
+
+
+def cleaned(call: AsyncFunction) -> AsyncFunction:
+    """A call some of whose dependencies are generators: what is raised in it is thrown in where they wait, at once.
+
+    Args:
+        call: of the handler, with what levels declare around it: an `after_request` that fails counts as well.
+    """
+
+    async def call_and_clean(req: Request, message: Response | WebSocket, ctx: Context) -> None:
         try:
-            respond(await function(**await resolve(req, ctx, None, exits)), res)
+            await call(req, message, ctx)
         except BaseException as error:
+            exits: AsyncExitStack = req.scope[EXITS]
             await exits.__aexit__(type(error), error, error.__traceback__)
             raise
 
@@ -117,14 +130,13 @@ def surrounded(call: AsyncFunction, around: Around, respond: Respond = apply) ->
     return call_between
 
 
-def connected(function: AsyncFunction, read: Read | None, resolve: Resolve | None, *, cleans: bool) -> AsyncFunction:
+def connected(function: AsyncFunction, read: Read | None, resolve: Resolve | None) -> AsyncFunction:
     """The call of a WebSocket handler.
 
     Args:
         function: the handler, in its awaitable form.
         read: gives its arguments.
         resolve: gives them where it has dependencies.
-        cleans: some of the dependencies are generators.
     """
     if resolve is None:
 
@@ -134,13 +146,7 @@ def connected(function: AsyncFunction, read: Read | None, resolve: Resolve | Non
         return call
 
     async def call_resolved(req: Request, ws: WebSocket, ctx: Context) -> None:
-        exits: AsyncExitStack | None = req.scope[EXITS] if cleans else None
-        try:
-            await function(**await resolve(req, ctx, ws, exits))
-        except BaseException as error:
-            if exits is not None:
-                await exits.__aexit__(type(error), error, error.__traceback__)
-            raise
+        await function(**await resolve(req, ctx, ws, req.scope.get(EXITS)))
 
     return call_resolved
 
