@@ -17,6 +17,15 @@ LARGEST_FILE = 5 * 1024 * 1024
 LARGEST_BODY = LARGEST_FILE + 64 * 1024
 """One file and what multipart puts around it."""
 
+DOWNLOADED: dict[int, Any] = {
+    200: OpenAPIResponse(Any, "The file.", "application/octet-stream"),
+    206: OpenAPIResponse(Any, "The part of it that Range asks for.", "application/octet-stream"),
+    304: "The client has it as it is.",
+    404: Problem,
+    416: Problem,
+}
+"""What a download is answered with."""
+
 
 @describe(
     status=201,
@@ -54,15 +63,7 @@ def to_staff(number: int, attachment: Attachment) -> dict[str, Any]:
     return {"id": number, "name": attachment.name, "size": attachment.size}
 
 
-@describe(
-    responses={
-        200: OpenAPIResponse(Any, "The file.", "application/octet-stream"),
-        206: OpenAPIResponse(Any, "The part of it that Range asks for.", "application/octet-stream"),
-        304: "The client has it as it is.",
-        404: Problem,
-        416: Problem,
-    }
-)
+@describe(responses=DOWNLOADED)
 async def download(req: Request, res: Response, ctx: Context) -> None:
     """GET /orders/7/attachments/2: the file, under the name its uploader gave it, never shown inside the page."""
     orders: OrderStore = req.app.peek("orders")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from heaven_contrib.openapi import OpenAPI
 from heaven_contrib.redis import Broadcast, Redis
-from heaven_contrib.routing import Application, Gateway, Include, WebSocketGateway
+from heaven_contrib.routing import Application, Gateway, Include, Inject, WebSocketGateway
 from heaven_contrib.sql import Database
 
 import lifetime
@@ -42,9 +42,9 @@ app = Application(
         WebSocketGateway("/board", handler=live.staff_board),
     ],
     dependencies={
-        "board": dependencies.board,
-        "orders": dependencies.orders,
-        "products": dependencies.products,
+        "board": Inject(dependencies.board),
+        "orders": Inject(dependencies.orders),
+        "products": Inject(dependencies.products),
     },
     middleware=[Stamp],
     exception_handlers={
@@ -60,6 +60,6 @@ app.plugin(Database(config["database"], migrations=settings.HERE / "migrations")
 app.plugin(redis)
 app.plugin(Broadcast(redis, "shop"))
 app.plugin(OpenAPI(**settings.DOCUMENTED))
-app.on_event("startup")(lifetime.open_shop)
+app.on_event("startup")(lifetime.open_shop)  # when the database and Redis are there
 app.DAEMON(lifetime.publish_summary, every=config["summary_every"])
 app.ASSETS(settings.HERE / "static", "/static")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from heaven import Request
-from heaven_contrib.openapi import OpenAPIResponse, Problem, ValidationProblem, describe
+from heaven_contrib.openapi import Problem, ValidationProblem, describe
 from heaven_contrib.routing import BackgroundTask, FileResponse, Response, ResponseHeader, get, post
 
-from attachments import LARGEST_BODY, keep_file, to_staff
+from attachments import DOWNLOADED, LARGEST_BODY, keep_file, to_staff
 from board import Board
 from schemas import Attachment, Form
 from storage import OrderStore
@@ -34,12 +34,7 @@ async def upload(request: Request, orders: OrderStore, board: Board, id: int) ->
     "/{id:int}/attachments/{attachment:int}",
     name="attachment",
     response_headers={"cache-control": ResponseHeader("private")},
-    responses={
-        200: OpenAPIResponse(bytes, "The file.", "application/octet-stream"),
-        206: OpenAPIResponse(bytes, "The part of it that Range asks for.", "application/octet-stream"),
-        304: "The client has it as it is.",
-        416: Problem,
-    },
+    responses=DOWNLOADED,
 )
 async def download(request: Request, orders: OrderStore, id: int, attachment: int) -> FileResponse:
     """GET /orders/7/attachments/2: the file, under the name its uploader gave it, never shown inside the page."""

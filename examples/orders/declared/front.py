@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from heaven_contrib.openapi import OpenAPIResponse
 from heaven_contrib.routing import FileResponse, ResponseHeader, StreamingResponse, get
 
 from catalogue import Catalogue
@@ -33,7 +32,6 @@ async def summarise(orders: OrderStore) -> Summary:
 @get(
     media_type="text/csv",
     response_headers={"content-disposition": ResponseHeader('attachment; filename="orders.csv"')},
-    responses={200: OpenAPIResponse(str, "A line an order.", "text/csv")},
 )
 async def export_orders(orders: OrderStore) -> StreamingResponse:
     """GET /orders.csv: every order as CSV, sent while it is read, so that memory never holds them all."""
