@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from heaven import App, HTTPError
+from heaven import App, HTTPError, RegistrationError
 from heaven_contrib.routing import (
     APIView,
     Application,
@@ -251,6 +251,22 @@ def test_options_of_the_core_are_taken():
     """What `heaven.App` takes besides, a Router passes on."""
     router = Router(config={"a": 1}, debug=True, max_body_size=10, hosts=["shop.test"])
     assert (1, True, 10) == (router.CONFIG("a"), router.settled.debug, router.defaults.max_body_size)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_body_size": -1}, {"timeout": "long"}, {"origins": "*"}, {"lifespan": 7}, {"monitor": 0}], ids=str
+)
+def test_options_of_the_core_that_can_not_work_are_refused(kind, wrong):
+    """The message names the option, and the line it was passed at."""
+    with pytest.raises(RegistrationError, match=f"test_router_levels.py:.* got {next(iter(wrong))}="):
+        kind(**wrong)
+
+
+def test_a_second_default_is_refused():
+    """The message names the lines of both."""
+    router = Router(default=Router())
+    with pytest.raises(RegistrationError, match="test_router_levels.py:.* after that at .*test_router_levels.py"):
+        router.fallback(Router())
 
 
 # What a child keeps to itself

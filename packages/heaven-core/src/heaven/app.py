@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Unpack
 
 from heaven.callables import resolve, said_at
 from heaven.declaring.config import Config
@@ -84,6 +84,9 @@ class App(Verbs, HookWords, EventWords, Keeping):
         >>> _ = app.GET("/greetings/:name", greet)
     """
 
+    speaks_from: ClassVar[tuple[str, ...]] = ()
+    """Folders of subclasses that call these methods in somebody's name: messages tell the line of that somebody."""
+
     def __init__(
         self,
         config: Any = None,
@@ -99,7 +102,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
         monitor: float | None = None,
         origins: Sequence[str] | None = None,
     ) -> None:
-        place = said_at()
+        place = said_at(*self.speaks_from)
         checked_limit("max_body_size", max_body_size, "App", place, whole=True)
         checked_limit("timeout", timeout, "App", place)
         self.CONFIG = Config(config)
@@ -325,7 +328,7 @@ class App(Verbs, HookWords, EventWords, Keeping):
             >>> app = App()
             >>> app.fallback(not_here)
         """
-        place = said_at()
+        place = said_at(*self.speaks_from)
         if not callable(application):
             raise RegistrationError(f"fallback at {place} got {application!r}; give an ASGI application")
         if isinstance(application, App) and application in self._ancestors():

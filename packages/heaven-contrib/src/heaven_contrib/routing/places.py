@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from heaven.callables import name_of, place_of, said_at
 
-_FOLDER = os.path.dirname(__file__) + os.sep  # noqa: PTH120 (pathlib is loaded for nothing else)
-_GENERATED = ("<string>", "<frozen ")  # the __init__ that dataclasses write, and the metaclass of abstract classes
+FOLDERS: Final = (
+    os.path.dirname(__file__) + os.sep,  # noqa: PTH120 (pathlib is loaded for nothing else)
+    "<string>",  # the __init__ that dataclasses write
+    "<frozen ",  # the metaclass of abstract classes
+)
+"""Where the code is that nobody's declarations are written in."""
 
 
 def declared_at() -> str:
@@ -18,7 +22,7 @@ def declared_at() -> str:
         >>> declared_at().rpartition(":")[2]
         '1'
     """
-    return said_at(_FOLDER, *_GENERATED)
+    return said_at(*FOLDERS)
 
 
 def shown(value: Any) -> str:
@@ -39,4 +43,4 @@ def shown(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 
-__all__ = ["declared_at", "shown"]
+__all__ = ["FOLDERS", "declared_at", "shown"]

@@ -22,7 +22,7 @@ from heaven_contrib.routing.declarations.paths import to_pattern
 from heaven_contrib.routing.decorators import Decorators
 from heaven_contrib.routing.errors import ImproperlyConfigured, NoMatchFound
 from heaven_contrib.routing.levels.level import LevelParameters, Security, level
-from heaven_contrib.routing.places import declared_at, shown
+from heaven_contrib.routing.places import FOLDERS, declared_at, shown
 from heaven_contrib.routing.serving.folding import CACHED, Surrounding
 from heaven_contrib.routing.shapes import listed, takes
 
@@ -103,6 +103,7 @@ class Router(App, Decorators):
         '/api/greetings/Ada'
     """
 
+    speaks_from = FOLDERS
     _kind: Literal["router", "application"] = "router"
 
     def __init__(  # noqa: PLR0917 (what the style's own words are, in their order)
