@@ -160,5 +160,5 @@ def test_a_model_is_no_query_parameter():
 
     def function(item: Item): ...
 
-    with pytest.raises(ImproperlyConfigured, match="the query parameter 'item': text is not converted to Item"):
+    with pytest.raises(ImproperlyConfigured, match="'item' comes from the query, and pydantic alone reads Item"):
         bound(function)

@@ -20,13 +20,19 @@ def test_a_marker_says_its_source(mark, source):
 
 
 @pytest.mark.parametrize("mark", MARKERS, ids=lambda mark: mark.__name__)
-def test_all_options_are_kept(mark):
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"gt": 0, "lt": 9, "multiple_of": 2},
+        {"ge": 1, "le": 8},
+        {"min_length": 1, "max_length": 3, "pattern": "^a"},
+    ],
+    ids=["numbers", "closed", "text"],
+)
+def test_all_options_are_kept(mark, limits):
     """What is said for the documentation, and what limits the value, is there afterwards."""
     said = {
         "title": "Page", "description": "Which page.", "examples": [1, 2], "deprecated": True, "include_in_schema": False,
-    }  # fmt: skip
-    limits = {
-        "gt": 0, "ge": 1, "lt": 9, "le": 8, "multiple_of": 2, "min_length": 1, "max_length": 3, "pattern": "^a",
     }  # fmt: skip
     marker = mark(5, alias="p", **said, **limits)
     assert (5, "p", said, limits) == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -16,6 +17,8 @@ from heaven import Upload
 
 PLAIN: Final = (str, int, float, bool, date, datetime, time, timedelta, Decimal, UUID, Any, object)
 """Types that one text is read as, known without a look inside."""
+
+_ALIAS: Any = getattr(typing, "TypeAliasType", ())  # since Python 3.12
 
 _COLLECTIONS: Any = (list, tuple, set, frozenset)
 
@@ -55,15 +58,36 @@ def present(annotation: Any) -> Any:
     return Annotated[(found, *annotation.__metadata__)] if get_origin(annotation) is Annotated else found
 
 
-def within(annotation: Any) -> Iterator[Any]:
-    """The type, and all types that it is written with."""
+def aliased(annotation: Any) -> Any:
+    """What a type stands for that was written as `type Page = Annotated[int, Query(ge=1)]`; others are themselves."""
+    while isinstance(annotation, _ALIAS):
+        annotation = annotation.__value__
+    return annotation
+
+
+def within(annotation: Any, inside: tuple[Any, ...] = ()) -> Iterator[Any]:
+    """The type, and all types that it is written with.
+
+    Args:
+        annotation: the type.
+        inside: the names of types that this is written in; those that name themselves are followed once.
+    """
     yield annotation
     origin = get_origin(annotation)
-    if origin is Literal:
+    if origin is Literal or annotation in inside:
         return
     arguments = get_args(annotation)
+    if isinstance(annotation, _ALIAS):
+        arguments, inside = (annotation.__value__,), (*inside, annotation)
     for argument in arguments[:1] if origin is Annotated else arguments:
-        yield from within(argument)
+        yield from within(argument, inside)
+
+
+def metadata_within(annotation: Any) -> Iterator[Any]:
+    """What stands behind the types in every Annotated that the type is written with."""
+    for each in within(annotation):
+        if get_origin(each) is Annotated:
+            yield from get_args(each)[1:]
 
 
 def holds(annotation: Any, kind: type) -> bool:
@@ -73,6 +97,7 @@ def holds(annotation: Any, kind: type) -> bool:
 
 def without_uploads(annotation: Any) -> Any:
     """The type with Any in place of Upload, which msgspec can't look into."""
+    annotation = aliased(annotation)
     if annotation is Upload:
         return Any
     if not holds(annotation, Upload):
@@ -96,11 +121,16 @@ def constrained(annotation: Any, constraints: Mapping[str, Any]) -> Any:
     return Union[tuple(limited + [None] * is_optional(annotation))]  # noqa: UP007 (they are known at run time alone)
 
 
+class NoText(TypeError):
+    """Values of a type never come as one text."""
+
+
 def takes_many(annotation: Any) -> bool:
     """Whether the values of one key are read as a collection: `list[int]`, `set[str] | None`, `tuple[int, int]`.
 
     Raises:
-        TypeError: text can't be read as the type; the message says which part of it and why.
+        NoText: text is never read as the type; the message says which part of it.
+        TypeError: the type and its limits exclude each other.
     """
     if annotation in PLAIN:
         return False
@@ -126,9 +156,9 @@ def _collects(node: Any) -> bool:
     if True in [_collects(each) for each in items]:
         raise TypeError("a collection of collections has no form in text")
     if hasattr(node, "fields") or hasattr(node, "key_type"):
-        raise TypeError(f"{_name(node)} has fields, and one text has none")
+        raise NoText(f"{_name(node)} has fields, and one text has none")
     if isinstance(node, inspect.CustomType):
-        raise TypeError(f"text is not converted to {_name(node)}")
+        raise NoText(f"text is not converted to {_name(node)}")
     return bool(items)
 
 

@@ -22,6 +22,9 @@ from heaven_contrib.routing.errors import ImproperlyConfigured
 BODILESS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 """The methods whose requests have no body that means anything (RFC 9110 9.3)."""
 
+_TEXTS: Final = ("path", "query", "header", "cookie", "form", "file")
+_FILES: Final[Any] = (Upload, Any, object, list, tuple)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -72,9 +75,26 @@ def _chosen(declared: Declared, around: Surroundings, who: str) -> Parameter:
     )
     if source == "path":
         _check_path(parameter, around, who)
-    elif source in ("query", "header", "cookie") and holds(declared.annotation, Upload):
-        raise ImproperlyConfigured(f"{who} is an Upload, and comes from the {source}; mark it with File()")
+    if source in _TEXTS and not is_whole(parameter):
+        _check_text(parameter, who)
     return parameter
+
+
+def _check_text(parameter: Parameter, who: str) -> None:
+    """Refuse what text would never be: files, and limits that only pydantic looks at."""
+    annotation, source = parameter.annotation, parameter.source
+    if source != "file" and holds(annotation, Upload):
+        raise ImproperlyConfigured(f"{who} is an Upload, and comes from the {source}; mark it with File()")
+    if source == "file" and not any(holds(annotation, each) for each in _FILES):
+        raise ImproperlyConfigured(
+            f"{who} is a file, and is annotated with {written(annotation)}; a file is a heaven.Upload, "
+            "whose body is its content"
+        )
+    if has_model(annotation):
+        raise ImproperlyConfigured(
+            f"{who} comes from the {source}, and pydantic alone reads {written(annotation)}; limits are options of "
+            f"the marker, as in {source.capitalize()}(ge=1), and a body is called data or marked with Body()"
+        )
 
 
 def _limited(declared: Declared) -> Any:

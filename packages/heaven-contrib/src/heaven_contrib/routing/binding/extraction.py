@@ -62,7 +62,7 @@ def bind(
     parameters = choose(function, around, place)
     try:
         return Binding(parameters, path)
-    except TypeError as error:
+    except (TypeError, RecursionError) as error:
         raise ImproperlyConfigured(f"{name_of(function)} at {place}: {error}") from error
 
 

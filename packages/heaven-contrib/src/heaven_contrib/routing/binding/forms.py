@@ -88,9 +88,11 @@ def _model(kind: Any, constraints: Mapping[str, Any]) -> BodyReader:
     model = Model(kind, constraints)
     fields: Mapping[str, Any] = getattr(kind, "model_fields", {})
     many = {
-        each.alias or name
+        key
         for name, each in fields.items()
         if any((get_origin(member) or member) in (list, set, tuple, frozenset) for member in members(each.annotation))
+        for key in (name, *getattr(each.validation_alias, "choices", (each.validation_alias,)))
+        if isinstance(key, str)
     }
 
     def read(req: Request) -> Any:

@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import Annotated, Any
 
 from heaven import Request
+from heaven.bodies.faults import MOST_FAULTS
 from heaven.errors import BadRequest, ValidationError
-from heaven_contrib.routing.binding.annotations import within, written
+from heaven_contrib.routing.binding.annotations import metadata_within, within, written
 from heaven_contrib.routing.binding.bodies import MISSING_BODY
 
 _NO_JSON = (b"NaN", b"Infinity")
@@ -16,13 +17,21 @@ _NO_JSON = (b"NaN", b"Infinity")
 
 
 def has_model(annotation: Any) -> bool:
-    """Whether a type is written with one of pydantic's: a model, or a dataclass of its own.
+    """Whether a type is written with something that pydantic alone reads: a model, `EmailStr`, `Field(gt=0)`.
 
     Example:
         >>> has_model(list[int])
         False
     """
-    return any(hasattr(each, "__pydantic_core_schema__") for each in within(annotation))
+    kinds = any(
+        hasattr(each, "__pydantic_core_schema__") or hasattr(each, "__get_pydantic_core_schema__")
+        for each in within(annotation)
+    )
+    return kinds or any(_root(each) in ("annotated_types", "pydantic") for each in metadata_within(annotation))
+
+
+def _root(value: object) -> str:
+    return type(value).__module__.partition(".")[0]
 
 
 class Model:
@@ -65,10 +74,10 @@ class Model:
             return self._adapter.validate_json(req.body)
         except self._errors as error:
             _ = req.json  # what is malformed or compressed is refused as that, in the words of all other bodies
-            faults = _faults(error)
-            if faults[0]["type"] == "json":
+            refusal = _refusal(error)
+            if refusal.errors[0]["type"] == "json":
                 raise BadRequest("JSON is nested too deeply, or holds a text that is no Unicode") from None
-            raise ValidationError(faults) from None
+            raise refusal from None
 
     def read_fields(self, values: Mapping[str, Any]) -> Any:
         """The value of a form's fields.
@@ -79,12 +88,27 @@ class Model:
         try:
             return self._adapter.validate_python(values)
         except self._errors as error:
-            raise ValidationError(_faults(error)) from None
+            raise _refusal(error) from None
 
 
-def _faults(error: Any) -> list[dict[str, Any]]:
-    told = error.errors(include_url=False, include_context=False, include_input=False)
-    return [{"loc": ["body", *each["loc"]], "msg": each["msg"], "type": _type(each["type"])} for each in told]
+def _refusal(error: Any) -> ValidationError:
+    """The 422 of what pydantic says; of a hostile body with a million faults only the first are told."""
+    told = error.errors(include_url=False, include_input=False)
+    detail = f"These are the first {MOST_FAULTS} faults; there are more." if len(told) > MOST_FAULTS else None
+    return ValidationError([_fault(each) for each in told[:MOST_FAULTS]], detail)
+
+
+def _fault(told: Mapping[str, Any]) -> dict[str, Any]:
+    loc, message, kind = ["body", *told["loc"]], told["msg"], told["type"]
+    if kind.startswith("union_tag_"):  # of the whole object, and quoting what the client had sent
+        field = told["ctx"]["discriminator"]
+        if field.startswith("'"):
+            loc.append(field.strip("'"))
+        if kind == "union_tag_not_found":
+            message, kind = "Field required", "missing"
+        else:
+            message = f"Expected one of {told['ctx']['expected_tags']}"
+    return {"loc": loc, "msg": message, "type": _type(kind)}
 
 
 def _type(kind: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from types import EllipsisType
 from typing import Any, Final, Literal, TypeAlias, TypedDict, Unpack
+
+import msgspec
 
 from heaven.callables import said_at
 from heaven.declaring.store import missing
@@ -107,7 +110,7 @@ def Query(default: Any | EllipsisType = ..., **options: Unpack[Options]) -> Any:
         **options: see `Options`.
 
     Raises:
-        ImproperlyConfigured: an option is unknown.
+        ImproperlyConfigured: an option is unknown, or can't work.
 
     Example:
         >>> async def search(page: int = Query(default=1, ge=1, alias="p")): ...
@@ -213,7 +216,19 @@ def _marker(source: MarkedSource, default: Any, options: Mapping[str, Any]) -> M
         if said.get("alias") not in (None, value):
             raise ImproperlyConfigured(f"{_called(source)} got both alias and value; they mean the same, so give alias")
         said["alias"] = value
-    return Marker(source=source, default=default, **said)
+    return _checked(Marker(source=source, default=default, **said))
+
+
+def _checked(marker: Marker) -> Marker:
+    """A marker whose name and limits can be looked at; whether they fit the type is seen with the parameter."""
+    alias: Any = marker.alias
+    if alias is not None and (not isinstance(alias, str) or not alias):
+        raise ImproperlyConfigured(f"{_called(marker.source)} got alias={alias!r}; give a str that is not empty")
+    try:
+        msgspec.Meta(**marker.constraints)
+    except (TypeError, ValueError, re.error) as error:
+        raise ImproperlyConfigured(f"{_called(marker.source)} got limits that can't work: {error}") from error
+    return marker
 
 
 def _called(source: str) -> str:

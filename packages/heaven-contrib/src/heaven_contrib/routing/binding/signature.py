@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from weakref import WeakKeyDictionary
 
 from heaven.callables import name_of
+from heaven_contrib.routing.binding.annotations import aliased, metadata_within
 from heaven_contrib.routing.binding.params import MARKERS, Marker
 from heaven_contrib.routing.errors import ImproperlyConfigured
 
@@ -100,6 +101,12 @@ def _declared(parameter: inspect.Parameter, namespace: Mapping[str, Any], who: s
     who = f"{who}: the parameter {parameter.name!r}"
     annotation = _resolved(parameter, namespace, who)
     annotation, markers = _unmarked(annotation)
+    for each in metadata_within(annotation):
+        if isinstance(each, Marker) or _is_marking(each):
+            raise ImproperlyConfigured(
+                f"{who} has a marker inside of its type, where it says nothing; put it around all of it, as in "
+                "Annotated[int | None, Query()]"
+            )
     default = parameter.default
     if isinstance(default, Marker) or _is_marking(default):
         markers.append(default)
@@ -123,11 +130,12 @@ def _resolved(parameter: inspect.Parameter, namespace: Mapping[str, Any], who: s
         return parameter.annotation
     holder = SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
     try:
-        return get_type_hints(holder, dict(namespace), include_extras=True)[parameter.name]
+        hint = get_type_hints(holder, dict(namespace), include_extras=True)[parameter.name]
+        return aliased(hint)
     except Exception as error:
         raise ImproperlyConfigured(
             f"{who} has the type {parameter.annotation!r}, which can't be resolved: {error}; "
-            "import it at the top of the module, outside of `if TYPE_CHECKING`"
+            "define or import it in the module, outside of functions and `if TYPE_CHECKING`"
         ) from error
 
 

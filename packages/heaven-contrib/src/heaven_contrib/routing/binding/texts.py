@@ -18,6 +18,7 @@ from heaven.bodies.forms import Repeatable
 from heaven.bodies.json import REFUSALS
 from heaven.errors import ValidationError
 from heaven_contrib.routing.binding.annotations import (
+    NoText,
     finite_checked,
     holds,
     is_finite,
@@ -34,6 +35,7 @@ _ABSENT: Any = object()
 _MISSING: Final = "Missing required"
 _GOT_TEXT = re.compile(r", got `str`\Z")
 _OTHER_TYPE = re.compile(r"Expected `[^`]*`(?:, got `|\Z)")
+_NO_TEXT: Final = "; a body is called data or marked with Body(), and a dependency is declared by its name"
 _COPIED: Final = (list, dict, set, bytearray, msgspec.Struct)
 """Defaults that a handler could change, which would show in the next request."""
 
@@ -201,7 +203,8 @@ def _is_many(parameter: Parameter) -> bool:
     try:
         many = takes_many(without_uploads(parameter.annotation))
     except TypeError as error:
-        raise TypeError(f"the {_WORDS[parameter.source]} {parameter.name!r}: {error}") from error
+        cure = _NO_TEXT if isinstance(error, NoText) and parameter.source == "query" else ""
+        raise TypeError(f"the {_WORDS[parameter.source]} {parameter.name!r}: {error}{cure}") from error
     if many and parameter.source in ("path", "cookie"):
         raise TypeError(
             f"the {_WORDS[parameter.source]} {parameter.name!r}: it has one value, and no collection of them"
