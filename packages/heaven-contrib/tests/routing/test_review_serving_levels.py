@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
 
-from heaven import HTTPError
-from heaven_contrib.routing import Application, Gateway, Include, Router, get
+from heaven import HTTPError, Response, WebSocket
+from heaven_contrib.routing import Application, Gateway, Include, Interceptor, Router, get, websocket
 from heaven_testing import Client
 
 
@@ -53,3 +54,51 @@ async def test_what_an_exception_handler_raises_in_a_group_of_one_is_that_error(
 
     async with Client(Router(routes=[fails])) as client:
         assert 410 == (await client.get("/")).status_code
+
+
+async def test_an_interceptor_may_look_at_the_handshake_of_a_websocket():
+    """It comes once, so that the handler would wait for it for ever."""
+
+    class Looking(Interceptor):
+        async def intercept(self, scope: Any, receive: Any, send: Any) -> None:
+            assert {"type": "websocket.connect"} == await receive()
+
+    @websocket("/", interceptors=[Looking, Looking])
+    async def talk(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text(await socket.receive_text())
+
+    async with Client(Router(routes=[talk])) as client, client.ws("/") as socket:
+        await socket.send_text("hello")
+        assert "hello" == await socket.receive_text()
+
+
+async def test_middleware_that_makes_a_scope_of_its_own_is_named(caplog):
+    """The scope leads to what comes next, so who replaces it is told what to do."""
+
+    class Forgetful:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self.app({name: scope[name] for name in ("type", "method", "path", "headers")}, receive, send)
+
+    with caplog.at_level(logging.ERROR, "heaven.errors"):
+        async with Client(Router(routes=[leaf], middleware=[Forgetful]), raise_app_exceptions=False) as client:
+            assert 500 == (await client.get("/leaf")).status_code
+    assert "Forgetful went on with a scope of its own; pass on the one it was given" in caplog.text
+
+
+async def test_a_class_of_the_cores_response_is_a_response():
+    """What a handler returns is a response by what it is, and a subclass is one as well."""
+
+    class Teapot(Response):
+        pass
+
+    @get("/")
+    async def brew() -> Response:
+        return Teapot(status=418, body={"tea": "green"})
+
+    async with Client(Router(routes=[brew])) as client:
+        answer = await client.get("/")
+    assert (418, {"tea": "green"}) == (answer.status_code, answer.json())

@@ -20,7 +20,7 @@ class Cell:
     def __init__(self) -> None:
         self.full: bool = False
         self.value: Any = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
         self._waiting = 0
 
     async def fill(self, make: Callable[..., Any], given: Mapping[str, Any]) -> Any:
@@ -34,15 +34,14 @@ class Cell:
             Exception: what `make` raises.
         """
         task = self._task
-        if task is None or task.done():
+        if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
             task = self._task = asyncio.create_task(self._make(make, given))
             task.add_done_callback(_looked_at)
             self._waiting = 0
         self._waiting += 1
         try:
             await asyncio.wait((task,))
-            task.result()
-            return self.value
+            return task.result()
         finally:
             if self._task is task:
                 self._waiting -= 1
@@ -51,18 +50,19 @@ class Cell:
                     task.cancel()
 
     def empty(self) -> None:
-        """Forget the value, as an application does that has stopped and may start again."""
+        """Forget the value, and one that is being made, as an application does that has stopped and may start again."""
         self.full = False
-        self.value = None
+        self.value = self._task = None
 
-    async def _make(self, make: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    async def _make(self, make: Callable[..., Any], given: Mapping[str, Any]) -> Any:
         value = make(**given)
         if iscoroutine(value):
             value = await value
-        self.value = value
-        self.full = True
+        if self._task is asyncio.current_task():
+            self.value, self.full = value, True
+        return value
 
 
-def _looked_at(task: asyncio.Task[None]) -> None:
+def _looked_at(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
         task.exception()  # those who waited have it; where nobody did any more, it concerns nobody

@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from heaven.callables import is_async
-from heaven.types import ASGIApp, Message, Receive, Scope, Send
+from heaven.types import ASGIApp, Receive, Scope, Send
 from heaven_contrib.routing.errors import ImproperlyConfigured
+from heaven_contrib.routing.levels.seen import Seen
 from heaven_contrib.routing.places import shown
 from heaven_contrib.routing.shapes import listed, takes
 
@@ -33,7 +34,7 @@ class Interceptor(ABC):
         Args:
             scope: a copy with its own list of headers; it may be changed. The route is found already, and its path
                 parameters are in `scope["path_params"]`.
-            receive: what is read here is not there for the handler any more.
+            receive: what is read here of a body is not there for the handler any more.
             send: once something was sent, nothing further runs.
         """
 
@@ -115,24 +116,10 @@ class _Intercepting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope = {**scope, "headers": [*scope["headers"]]}
-        watched = _Watched(send)
-        await self._intercept(scope, receive, watched)
-        if not watched.used:
-            await self._app(scope, receive, send)
-
-
-class _Watched:
-    """The send of what is outside, and whether it was used."""
-
-    __slots__ = ("_send", "used")
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.used = False
-
-    async def __call__(self, message: Message) -> None:
-        self.used = True
-        await self._send(message)
+        seen = Seen(receive, send)
+        await self._intercept(scope, seen.receive, seen.send)
+        if not seen.started:
+            await self._app(scope, seen.receive_again, send)
 
 
 __all__ = ["Interceptor", "InterceptorDeclared", "checked_interceptors"]

@@ -123,7 +123,7 @@ def _plainly(status: int, respond: Write) -> Write:
     # isinstance(value, Struct), which msgspec answers itself.
     def respond_plainly(value: Any, res: CoreResponse) -> None:
         kind: type[Any] = value.__class__
-        if kind is dict or kind is list or (isinstance(kind, _STRUCTS) and kind is not CoreResponse):
+        if kind is dict or kind is list or (isinstance(kind, _STRUCTS) and not issubclass(kind, CoreResponse)):
             res.status = status
             res.body = value
         elif kind is str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from heaven.callables import name_of
 from heaven.serving.missing import Missing
+from heaven_contrib.routing.levels.seen import Seen
 
 if TYPE_CHECKING:
     from heaven.declaring.surrounds import Placed
@@ -41,46 +43,21 @@ class Step:
         self._inner = make(self._go_on)
 
     async def _go_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._kind not in scope:
+            raise RuntimeError(
+                f"{name_of(self._inner)} went on with a scope of its own; pass on the one it was given, or a copy of it"
+            )
         await scope[self._kind][self._next](scope, receive, send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run it; what it raises is answered, unless an answer has begun."""
-        seen = _Seen(receive, send)
+        seen = Seen(receive, send)
         try:
             await self._inner(scope, seen.receive, seen.send)
         except Exception as error:
             if seen.started:
                 raise
             await self._guard.refuse(error, scope, seen.receive_again, send)
-
-
-class _Seen:
-    """What went through the hands of a piece of middleware."""
-
-    __slots__ = ("_receive", "_send", "connected", "started")
-
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
-        self._send = send
-        self.started = False
-        self.connected: Message | None = None
-
-    async def send(self, message: Message) -> None:
-        self.started = True
-        await self._send(message)
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "websocket.connect":
-            self.connected = message
-        return message
-
-    async def receive_again(self) -> Message:
-        """What a WebSocket begins with comes once, and whoever refuses it waits for that as well."""
-        if self.connected is None:
-            return await self._receive()
-        connected, self.connected = self.connected, None
-        return connected
 
 
 class Way:
