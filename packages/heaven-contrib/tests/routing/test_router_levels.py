@@ -289,6 +289,17 @@ async def test_a_child_answers_its_own_404s():
     assert ["inner 404", "outer 404"] == [(await one(app, url)).text for url in ("/child/x", "/x")]
 
 
+async def test_a_child_at_the_root_answers_its_own_404s():
+    """`Include(app=child)` has everything below it; what the child does not handle goes further out."""
+    child = Application(routes=[hello], exception_handlers={404: handled("inner 404")}, middleware=[Stamp])
+    app = Application(routes=[Include(app=child), fail], **OUTER)
+    missing, own = await one(app, "/x"), await one(app, "/fail")
+    assert ("inner 404", "stamp") == (missing.text, missing.headers["x-stamp"])
+    assert ("outer", False) == (own.text, "x-stamp" in own.headers)
+    app = Application(routes=[Include(app=Application(routes=[hello]))], **OUTER)
+    assert "outer 404" == (await one(app, "/x")).text
+
+
 async def test_a_child_handles_its_own_exceptions():
     """The child's exception handlers come before those outside."""
     child = Application(routes=[fail], exception_handlers={KeyError: handled("inner")})
@@ -371,6 +382,18 @@ async def test_an_included_application_answers_for_what_nothing_matched_below_it
     async with Client(Router(routes=[Include("/in", app=inner)])) as client:
         below, beside = await client.get("/in/inner/x"), await client.get("/in/x")
     assert ("inner", "inner", 404) == (below.text, below.headers["x-stamp"], beside.status_code)
+
+
+async def test_middleware_is_around_the_default_and_permissions_are_not():
+    """A default is no route: like a 404 it can be had by everybody."""
+
+    async def default(scope, receive, send):
+        await send({"type": "http.response.start", "status": 203, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    app = Router(routes=[hello], default=default, middleware=[Stamp], permissions=[Refuse])
+    answers = [await one(app, url) for url in ("/", "/x")]
+    assert [(403, "stamp"), (203, "stamp")] == [(each.status_code, each.headers["x-stamp"]) for each in answers]
 
 
 # Exceptions

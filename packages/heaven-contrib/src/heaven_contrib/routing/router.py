@@ -70,7 +70,7 @@ class Router(App, Decorators):
         on_startup: functions called at the start, with the application or without arguments.
         on_shutdown: functions called at the end.
         redirect_slashes: redirect a path with a slash too many; off unless it is said here or at an Application.
-        default: an ASGI application for what nothing matched.
+        default: an ASGI application for what nothing matched; middleware is around it, permissions are not.
         routes: Gateway, WebSocketGateway, WebhookGateway, Include, Host, Router, a decorated handler or an APIView.
         name: goes before the names of its routes where it is mounted.
         dependencies: see `LevelParameters`, as all that follow but the lifespan.

@@ -125,7 +125,9 @@ def _gather(reach: Reach, draft: Draft) -> None:
             draft.islands.append((inner, mount))
         else:
             elsewhere = inner.prefix != reach.prefix or inner.where != reach.where
-            if elsewhere or child.written.fallback is not None:
+            # What is declared around a mounted application is there for its own 404s too, wherever it is mounted.
+            declared = bool(child.written.surrounds) and not mount.transparent
+            if elsewhere or declared or child.written.fallback is not None:
                 draft.answer(inner)
             _gather(inner, draft)
     for part in sorted(reach.app.written.parts, key=lambda part: -len(part.surrounds)):
