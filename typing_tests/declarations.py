@@ -14,6 +14,7 @@ from heaven_contrib.routing import (
     HandlerDeclaration,
     Host,
     Include,
+    Router,
     WebhookGateway,
     WebSocketGateway,
     get,
@@ -89,6 +90,11 @@ def declare() -> None:
     )
     Gateway("/users", handler=read_user, permission=[IsOwner])  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     Gateway("/users", handler=lambda: None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Router(routes=[gateway, create_user, UserView, Router()], permissions=[IsOwner, ~IsOwner, IsOwner & IsOwner])
+    Router(routes=[print])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    Router().add_route("/users", print)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Include("/api", routes=[gateway], permissions=[int])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    get(path="/", dependencies={"clock": 0})  # type: ignore[dict-item] # pyright: ignore[reportArgumentType]
     get(path="/", status="200")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
 
 

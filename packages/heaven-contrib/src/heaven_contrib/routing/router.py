@@ -28,8 +28,15 @@ from heaven_contrib.routing.shapes import listed, takes
 
 if TYPE_CHECKING:
     from heaven.types import ASGIApp
+    from heaven_contrib.routing.declarations.branches import Routes
+    from heaven_contrib.routing.declarations.declaration import AnyHandler
     from heaven_contrib.routing.declarations.leaves import Leaf
+    from heaven_contrib.routing.declarations.views import APIView
+    from heaven_contrib.routing.dependencies.inject import Inject
+    from heaven_contrib.routing.levels.interceptors import Interceptor
     from heaven_contrib.routing.levels.level import Level
+    from heaven_contrib.routing.levels.middleware import DefineMiddleware
+    from heaven_contrib.routing.levels.permissions import Permission
     from heaven_contrib.routing.responding.cookies import Cookie
     from heaven_contrib.routing.responding.headers import ResponseHeader
     from heaven_contrib.routing.responding.responses import Response
@@ -115,13 +122,13 @@ class Router(App, Decorators):
         on_shutdown: Sequence[Callable[..., Any]] | None = None,
         redirect_slashes: bool | None = None,
         default: ASGIApp | None = None,
-        routes: Sequence[Any] | None = None,
+        routes: Routes | None = None,
         name: str | None = None,
-        dependencies: Mapping[str, Any] | None = None,
-        interceptors: Sequence[Any] | None = None,
-        permissions: Sequence[Any] | None = None,
+        dependencies: Mapping[str, Inject | Callable[..., Any]] | None = None,
+        interceptors: Sequence[type[Interceptor] | Interceptor] | None = None,
+        permissions: Sequence[Permission] | None = None,
         exception_handlers: Mapping[int | type[Exception], Callable[..., Any]] | None = None,
-        middleware: Sequence[Any] | None = None,
+        middleware: Sequence[DefineMiddleware | Callable[..., Any]] | None = None,
         response_class: type[Response] | None = None,
         response_cookies: Sequence[Cookie] | None = None,
         response_headers: Mapping[str, ResponseHeader] | None = None,
@@ -185,7 +192,14 @@ class Router(App, Decorators):
 
     # What is declared later
 
-    def add_route(self, path: str, handler: Any, *, name: str | None = None, **levels: Unpack[LevelParameters]) -> None:
+    def add_route(
+        self,
+        path: str,
+        handler: AnyHandler | type[APIView],
+        *,
+        name: str | None = None,
+        **levels: Unpack[LevelParameters],
+    ) -> None:
         """Serve a decorated handler, or an APIView, below a path.
 
         Args:
@@ -200,12 +214,12 @@ class Router(App, Decorators):
         self._add(Gateway(path, handler=handler, name=name, **levels), _Branch())
 
     def add_websocket_route(
-        self, path: str, handler: Any, *, name: str | None = None, **levels: Unpack[LevelParameters]
+        self, path: str, handler: AnyHandler, *, name: str | None = None, **levels: Unpack[LevelParameters]
     ) -> None:
         """Serve a handler that `@websocket` decorated below a path; arguments and errors are those of `add_route`."""
         self._add(WebSocketGateway(path, handler=handler, name=name, **levels), _Branch())
 
-    def add_apiview(self, value: Any) -> None:
+    def add_apiview(self, value: Gateway | type[APIView]) -> None:
         """Serve the handlers of an APIView: a Gateway around one, or the class itself."""
         self._add_all([value], "add_apiview")
 

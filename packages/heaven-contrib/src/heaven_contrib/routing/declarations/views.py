@@ -10,10 +10,15 @@ from typing import Any, ClassVar
 from heaven.callables import name_of
 from heaven_contrib.routing.declarations.declaration import AnyHandler, HandlerDeclaration
 from heaven_contrib.routing.declarations.paths import to_pattern
+from heaven_contrib.routing.dependencies.inject import Inject
 from heaven_contrib.routing.errors import ImproperlyConfigured
+from heaven_contrib.routing.levels.interceptors import Interceptor
 from heaven_contrib.routing.levels.level import SAID, Level, Security, level
+from heaven_contrib.routing.levels.middleware import DefineMiddleware
+from heaven_contrib.routing.levels.permissions import Permission
 from heaven_contrib.routing.places import declared_at
 from heaven_contrib.routing.responding.cookies import Cookie
+from heaven_contrib.routing.responding.headers import ResponseHeader
 from heaven_contrib.routing.responding.responses import Response
 from heaven_contrib.routing.shapes import listed, takes
 
@@ -42,15 +47,15 @@ class APIView:
     """
 
     path: ClassVar[str] = "/"
-    dependencies: ClassVar[Mapping[str, Any] | None] = None
-    permissions: ClassVar[Sequence[Any] | None] = None
-    interceptors: ClassVar[Sequence[Any] | None] = None
-    middleware: ClassVar[Sequence[Any] | None] = None
+    dependencies: ClassVar[Mapping[str, Inject | Callable[..., Any]] | None] = None
+    permissions: ClassVar[Sequence[Permission] | None] = None
+    interceptors: ClassVar[Sequence[type[Interceptor] | Interceptor] | None] = None
+    middleware: ClassVar[Sequence[DefineMiddleware | Callable[..., Any]] | None] = None
     exception_handlers: ClassVar[Mapping[int | type[Exception], Callable[..., Any]] | None] = None
     before_request: ClassVar[Sequence[Callable[..., Any]] | None] = None
     after_request: ClassVar[Sequence[Callable[..., Any]] | None] = None
     response_class: ClassVar[type[Response] | None] = None
-    response_headers: ClassVar[Mapping[str, Any] | None] = None
+    response_headers: ClassVar[Mapping[str, ResponseHeader] | None] = None
     response_cookies: ClassVar[Sequence[Cookie] | None] = None
     tags: ClassVar[Sequence[str] | None] = None
     deprecated: ClassVar[bool | None] = None

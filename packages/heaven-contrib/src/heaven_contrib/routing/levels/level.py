@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, cast
 from heaven_contrib.routing.dependencies.inject import Inject, checked_dependencies
 from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.levels.exception_handlers import checked_exception_handlers
-from heaven_contrib.routing.levels.interceptors import InterceptorDeclared, checked_interceptors
+from heaven_contrib.routing.levels.interceptors import Interceptor, InterceptorDeclared, checked_interceptors
 from heaven_contrib.routing.levels.middleware import DefineMiddleware, checked_middleware
 from heaven_contrib.routing.levels.permissions import Permission, checked_permissions
 from heaven_contrib.routing.levels.request_hooks import checked_request_hooks
@@ -25,13 +25,13 @@ Security: TypeAlias = str | Mapping[str, Sequence[str]]
 class LevelParameters(TypedDict, total=False):
     """What can be said on every level; each row of the table in the guide is one of these."""
 
-    dependencies: Mapping[str, Any] | None
+    dependencies: Mapping[str, Inject | Callable[..., Any]] | None
     """Names and what gives their values: `{"db": Inject(connect)}`; an inner one overrides an outer one."""
-    permissions: Sequence[Any] | None
+    permissions: Sequence[Permission] | None
     """`BasePermission` classes, or compositions of them; those of all levels must allow."""
-    interceptors: Sequence[Any] | None
+    interceptors: Sequence[type[Interceptor] | Interceptor] | None
     """`Interceptor` classes; the outermost runs first."""
-    middleware: Sequence[Any] | None
+    middleware: Sequence[DefineMiddleware | Callable[..., Any]] | None
     """ASGI middleware classes, or `DefineMiddleware(cls, **options)`; the outermost runs first."""
     exception_handlers: Mapping[int | type[Exception], Callable[..., Any]] | None
     """By status code or exception class; the innermost level that has one answers."""
@@ -41,7 +41,7 @@ class LevelParameters(TypedDict, total=False):
     """Called with the request and its response."""
     response_class: type[Response] | None
     """What a returned value is made into; the innermost counts."""
-    response_headers: Mapping[str, Any] | None
+    response_headers: Mapping[str, ResponseHeader] | None
     """Header fields of the response; an inner one overrides an outer one."""
     response_cookies: Sequence[Cookie] | None
     """Cookies of the response; an inner one overrides an outer one."""
