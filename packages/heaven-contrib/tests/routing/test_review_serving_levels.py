@@ -102,3 +102,47 @@ async def test_a_class_of_the_cores_response_is_a_response():
     async with Client(Router(routes=[brew])) as client:
         answer = await client.get("/")
     assert (418, {"tea": "green"}) == (answer.status_code, answer.json())
+
+
+def noting(log: list[str], name: str) -> Any:
+    """Middleware that notes that it ran."""
+
+    class Noting:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            log.append(name)
+            await self.app(scope, receive, send)
+
+    return Noting
+
+
+@pytest.mark.parametrize("path", ["/outer/inner/leaf", "/outer/inner/none"])
+async def test_levels_stand_before_the_middleware_of_what_is_mounted_below_them(path):
+    """What a mounted application is wrapped in may answer itself, so what guards the mount has to run before it."""
+    log: list[str] = []
+    inner = Application(routes=[leaf], middleware=[noting(log, "inner")])
+    inner.WRAP(noting(log, "wrap of inner"))
+    outer = Application(
+        routes=[Include("/inner", app=inner, middleware=[noting(log, "to inner")])], middleware=[noting(log, "outer")]
+    )
+    outer.WRAP(noting(log, "wrap of outer"))
+    app = Router(
+        routes=[Include("/outer", app=outer, middleware=[noting(log, "to outer")])], middleware=[noting(log, "root")]
+    )
+    async with Client(app) as client:
+        await client.get(path)
+    assert ["root", "to outer", "wrap of outer", "outer", "to inner", "wrap of inner", "inner"] == log
+
+
+async def test_an_application_that_is_wrapped_later_keeps_the_order():
+    """The wiring is made anew with every word, and with it the way through the middleware."""
+    log: list[str] = []
+    inner = Application(routes=[leaf], middleware=[noting(log, "inner")])
+    app = Router(routes=[Include("/inner", app=inner, middleware=[noting(log, "to inner")])])
+    app.wire()
+    inner.WRAP(noting(log, "wrap of inner"))
+    async with Client(app) as client:
+        assert 200 == (await client.get("/inner/leaf")).status_code
+    assert ["to inner", "wrap of inner", "inner"] == log

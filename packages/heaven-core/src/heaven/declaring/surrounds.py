@@ -24,12 +24,14 @@ class Placed:
 
     `site` and `recovery` are what it answers errors with: the error handlers of its own level and those outside of it.
     `made` is for what lives as long as the application does, at this place: it is kept when routes are added later.
+    `passed`: a mounted application with WRAP is inside of it, and what it shelters was entered before that.
     """
 
     surround: Surround
     site: Site
     recovery: Recovery
     made: dict[Any, Any]
+    passed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

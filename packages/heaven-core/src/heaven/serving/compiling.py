@@ -53,8 +53,8 @@ def _compile(reach: Reach, names: Names) -> Wiring:
         draft.answer(reach)
     for place, route, pattern in sorted(draft.routes, key=_rank):
         _add_route(place, draft, route, pattern)
-    for place, child in draft.islands:
-        _add_island(place, draft, child)
+    for place, mount, child in draft.islands:
+        _add_island(place, draft, mount, child)
     tables = draft.finish(reach)
     wiring = Wiring(
         app=app,
@@ -122,7 +122,7 @@ def _gather(reach: Reach, draft: Draft) -> None:
             continue
         inner = place.enter(child, transparent=mount.transparent)
         if child.written.wraps:
-            draft.islands.append((inner, mount))
+            draft.islands.append((place, mount, child))
         else:
             elsewhere = inner.prefix != reach.prefix or inner.where != reach.where
             # What is declared around a mounted application is there for its own 404s too, wherever it is mounted.
@@ -228,9 +228,11 @@ def _foreign_routes(foreign: Foreign, mount: Mount, texts: tuple[str, ...]) -> l
     ]
 
 
-def _add_island(reach: Reach, draft: Draft, mount: Mount) -> None:
+def _add_island(outside: Reach, draft: Draft, mount: Mount, child: App) -> None:
+    reach = outside.behind().enter(child, transparent=mount.transparent)
     wiring = _compile(reach, draft.names)
-    island = Island(wiring, wiring.outermost or wiring.serve)
+    enter = wiring.outermost or wiring.serve
+    island = Island(wiring, outside.sheltered(enter) or enter)
     draft.entries += wiring.entries
     draft.hooks += wiring.hooks
     place = Route(None, parse_pattern(reach.prefix or "/"), _unused, _unused, None, Options(), mount.place)

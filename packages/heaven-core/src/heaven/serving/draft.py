@@ -34,7 +34,7 @@ class Draft:
         self.slashes: Slashes = slashes
         self.names = names
         self.routes: list[tuple[Reach, Route, Pattern]] = []
-        self.islands: list[tuple[Reach, Mount]] = []
+        self.islands: list[tuple[Reach, Mount, App]] = []
         self.hooks: list[Hook] = []
         self.entries: list[Entry] = []
         self._routes_of: dict[Where, RouteTable[Runnable]] = {}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from heaven.declaring.surrounds import Surround
     from heaven.http.host_patterns import HostPattern
     from heaven.routing.patterns import Pattern
+    from heaven.types import ASGIApp
 
 
 Rescues: TypeAlias = "Mapping[int | type[BaseException], Rescue]"
@@ -90,11 +91,19 @@ class Reach:
 
     def _around_with(self, surround: Surround) -> Reach:
         rescues = (_observed(surround.rescues, self.observers), *self.rescues)
-        way = (self.prefix, self.where, *(placed.surround for placed in self.placed), surround)
+        way = (self.prefix, self.where, *((each.surround, each.passed) for each in self.placed), surround)
         made = self.root.written.made.setdefault(way, {})
         recovery = Recovery(rescues, debug=self.root.settled.debug)
         placed = Placed(surround, site_of_misses(self), recovery, made)
         return replace(self, rescues=rescues, placed=(*self.placed, placed))
+
+    def behind(self) -> Reach:
+        """The same place, of which everything that shelters was entered already."""
+        return replace(self, placed=tuple(replace(each, passed=True) for each in self.placed))
+
+    def sheltered(self, app: ASGIApp) -> ASGIApp | None:
+        """What stands before an application there; None where nothing does."""
+        return self.placed[-1].surround.shelter(self.placed, app) if self.placed else None
 
     @property
     def where(self) -> Where:
@@ -172,5 +181,5 @@ def missing_at(reach: Reach) -> Missing | Sheltered:
     missing, fallback = Missing(site_of_misses(reach), recovery_at(reach)), reach.app.written.fallback
     if fallback is not None:
         missing = Diverted(site_of_misses(reach), recovery_at(reach), fallback, reach.base)
-    enter = reach.placed[-1].surround.shelter(reach.placed, answer_inside) if reach.placed else None
+    enter = reach.sheltered(answer_inside)
     return missing if enter is None else Sheltered(missing, enter)

@@ -167,7 +167,7 @@ def _steps(placed: tuple[Placed, ...], kind: str) -> tuple[Step, ...]:
     """The middleware, or the interceptors, of all levels; each made once for its place."""
     steps: list[Step] = []
     for each in placed:
-        if not isinstance(each.surround, Surrounding):
+        if not isinstance(each.surround, Surrounding) or (each.passed and kind == MIDDLEWARE):
             continue
         level = each.surround.level
         made: list[Step] | None = each.made.get(kind)
