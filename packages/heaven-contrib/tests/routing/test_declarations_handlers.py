@@ -269,6 +269,7 @@ async def serve_plainly(): ...
         ({"status_code": 100}, "status_code=100; give a status of a response"),
         ({"status_code": 600}, "status_code=600; give a status of a response"),
         ({"media_type": "json"}, "media_type='json'; give a str such as 'text/html'"),
+        ({"media_type": "a/b\r\nx: y"}, "give a str such as 'text/html'"),
         ({"name": ""}, "name=''; give a str that is not empty"),
         ({"name": 7}, "name=7; give a str that is not empty"),
         ({"summary": 7}, "summary=7; give a str"),
@@ -279,7 +280,7 @@ async def serve_plainly(): ...
         ({"responses": {"404": dict}}, "give what is answered for each status"),
         ({"sync_to_thread": 1}, "sync_to_thread=1; give True or False"),
         ({"sync_to_thread": True}, "sync_to_thread=True and is async; leave it out"),
-        ({"statuscode": 200}, "got statuscode; it takes path, dependencies, permissions"),
+        ({"statuscode": 200}, "got statuscode: nothing is taken as 'statuscode'; did you mean 'status_code'"),
         ({"permissions": [print]}, "print"),
         ({"tags": "users"}, "got tags='users'; give a list of str"),
         ({"path": "/{key"}, "got the path '/{key'"),
@@ -329,6 +330,11 @@ class Whole:
     def static(): ...
 
 
+def yields():
+    """Is a generator, which is no value of a response."""
+    yield "one"
+
+
 @pytest.mark.parametrize(
     ("function", "why"),
     [
@@ -337,9 +343,10 @@ class Whole:
         ("users.read", "got 'users.read'; it declares functions"),
         (vars(Whole)["static"], "got a staticmethod or classmethod; give a function of the module, or a method"),
         (classmethod(greet), "got a staticmethod or classmethod"),
+        (yields, "which yields; make it async, or return StreamingResponse(...) of what yields"),
         (get("/")(serve_plainly), "which is declared already; write @route(methods=[...]) for several methods"),
     ],
-    ids=["None", "class", "str", "staticmethod", "classmethod", "declared"],
+    ids=["None", "class", "str", "staticmethod", "classmethod", "generator", "declared"],
 )
 def test_what_is_no_function_is_refused(function, why):
     """The message says what a handler is made of."""
@@ -458,7 +465,11 @@ def test_websocket_declares_a_handler_for_websockets():
         (with_socket, {}, "is not async; write it as `async def name(socket: WebSocket)`"),
         (serve_plainly, {}, "does not take socket; write it as"),
         (with_both_async, {}, "takes data, and a WebSocket has no body; read from socket"),
-        (serve_plainly, {"status_code": 200}, "got status_code; it takes path, dependencies"),
+        (
+            serve_plainly,
+            {"status_code": 200},
+            "got status_code: nothing is taken as 'status_code'; known: after_request, ",
+        ),
     ],
     ids=["sync", "without socket", "data", "status_code"],
 )

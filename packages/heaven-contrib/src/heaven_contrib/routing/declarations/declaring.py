@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from heaven.callables import is_async, name_of
 from heaven.declaring.registrations import SOCKET, Options
+from heaven.declaring.store import missing
 from heaven.declaring.verbs import checked_options
 from heaven.errors import RegistrationError
 from heaven_contrib.routing.declarations.declaration import AnyHandler, HandlerDeclaration
@@ -151,14 +152,18 @@ def _check_kind(function: Any, where: str) -> None:
         )
     if isinstance(function, type) or not callable(function):
         raise ImproperlyConfigured(f"{where} got {shown(function)}; it declares functions, so give one")
+    if inspect.isgeneratorfunction(function):
+        raise ImproperlyConfigured(
+            f"{where} got {shown(function)}, which yields; make it async, or return StreamingResponse(...) of what "
+            "yields"
+        )
 
 
 def _check_known(given: Mapping[str, Any], known: type, where: str) -> None:
     unknown = [name for name in given if name not in known.__annotations__]
     if unknown:
-        raise ImproperlyConfigured(
-            f"{where} got {', '.join(unknown)}; it takes path, {', '.join(known.__annotations__)}"
-        )
+        told = missing(unknown[0], ["path", *known.__annotations__], "is taken")
+        raise ImproperlyConfigured(f"{where} got {', '.join(unknown)}: {told}")
 
 
 def _check_signature(declaration: AnyHandler, where: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from heaven.http.media import parse_media_type
 from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.levels.level import LevelParameters
 from heaven_contrib.routing.places import shown
@@ -86,6 +87,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _is_media_type(value: Any) -> bool:
+    return isinstance(value, str) and bool(parse_media_type(value)[0])
+
+
 def _is_status(value: Any) -> bool:
     return isinstance(value, int) and 200 <= value <= 599
 
@@ -95,7 +100,7 @@ _OWN: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "summary": (lambda value: isinstance(value, str), "a str"),
     "description": (lambda value: isinstance(value, str), "a str"),
     "status_code": (_is_status, "a status of a response, 200 to 599"),
-    "media_type": (lambda value: isinstance(value, str) and "/" in value, "a str such as 'text/html'"),
+    "media_type": (_is_media_type, "a str such as 'text/html'"),
     "background": (lambda value: isinstance(value, BackgroundTask | BackgroundTasks), "a BackgroundTask(function)"),
     "responses": (
         lambda value: isinstance(value, Mapping) and all(map(_is_status, value)),  # pyright: ignore[reportUnknownArgumentType]
