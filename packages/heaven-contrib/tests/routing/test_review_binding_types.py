@@ -8,7 +8,8 @@ from pydantic import AliasChoices, BaseModel, EmailStr, Field, PositiveInt
 
 from binding_case import bound, faults, given, refusal
 from heaven import Upload
-from heaven_contrib.routing.binding.params import Body, File, Form, Header, Query
+from heaven_contrib.routing.binding.params import Body, File, Form, Header, Path, Query
+from heaven_contrib.routing.declarations.returned import returned
 from heaven_contrib.routing.errors import ImproperlyConfigured
 
 Alias = getattr(typing, "TypeAliasType", None)
@@ -214,3 +215,34 @@ def test_an_alias_is_a_name(alias):
     """An empty one would mean the parameter's own name."""
     with pytest.raises(ImproperlyConfigured, match=r"Query\(\) at .* got alias=.*; give a str that is not empty"):
         Query(alias=alias)
+
+
+@pytest.mark.parametrize("text", ["1.0", "1e3", "-0", "01", "null"])
+def test_a_path_has_one_way_to_write_an_integer(text):
+    """Without a converter too: two spellings of one number are two URLs, and two ways around a check."""
+
+    def function(id: int): ...
+    def optional(id: Annotated[int | None, Path(ge=0)] = None): ...
+
+    for each in (function, optional):
+        assert [(("path", "id"), "Expected `int`", "type")] == faults(each, params={"id": text}, path={"id": "str"})
+
+
+def test_integers_of_a_path_are_taken_as_they_should_be_written():
+    """With limits as well, and beside other types."""
+
+    def function(id: int = Path(ge=-5), name: int | str = Path()): ...
+
+    values = given(function, params={"id": "-5", "name": "1e3"}, path={"id": "str", "name": "str"})
+    assert {"id": -5, "name": "1e3"} == values
+
+
+def test_what_is_returned_is_known_where_a_parameter_is():
+    """A hint in text has the names that the function closes over, for what goes in and for what comes out."""
+
+    class Local: ...
+
+    def function() -> "list[Local]":
+        return [Local()]
+
+    assert list[Local] == returned(function, "shop.py:7")

@@ -166,6 +166,11 @@ def _name(node: Any) -> str:
     return str(getattr(getattr(node, "cls", dict), "__qualname__", node))
 
 
+def is_integer(annotation: Any) -> bool:
+    """Whether a value is an int and nothing else, but for None."""
+    return {bare(each) for each in members(annotation)} - {None, NoneType} == {int}
+
+
 def finite_checked(annotation: Any) -> bool:
     """Whether NaN and infinity have to be refused, which msgspec reads."""
     return holds(annotation, float) or holds(annotation, Decimal)

@@ -86,7 +86,7 @@ def _read(function: Callable[..., Any], who: str) -> tuple[Declared, ...]:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as error:
         raise ImproperlyConfigured(f"{who} has no signature that can be read: {error}") from error
-    namespace = _namespace(function)
+    namespace = namespace_of(function)
     return tuple(_declared(each, namespace, who) for each in parameters if each.name not in bound)
 
 
@@ -153,8 +153,12 @@ def _is_marking(value: object) -> bool:
     return any(value is each for each in MARKERS)
 
 
-def _namespace(function: Any) -> Mapping[str, Any]:
-    """The names that hints were written with: the globals of the module, and what a function closes over."""
+def namespace_of(function: Any) -> Mapping[str, Any]:
+    """The names that hints were written with: the globals of the module, and what a function closes over.
+
+    Args:
+        function: as `read` takes it.
+    """
     while isinstance(function, functools.partial):
         function = function.func
     if isinstance(function, type):

@@ -17,11 +17,13 @@ from heaven.bodies.faults import FaultFinder
 from heaven.bodies.forms import Repeatable
 from heaven.bodies.json import REFUSALS
 from heaven.errors import ValidationError
+from heaven.routing.converters import converter
 from heaven_contrib.routing.binding.annotations import (
     NoText,
     finite_checked,
     holds,
     is_finite,
+    is_integer,
     present,
     takes_many,
     without_uploads,
@@ -32,6 +34,7 @@ Look: TypeAlias = Callable[[str], Any]
 """Gives what stands under a name, or None."""
 
 _ABSENT: Any = object()
+_INT: Final = converter("int")
 _MISSING: Final = "Missing required"
 _GOT_TEXT = re.compile(r", got `str`\Z")
 _OTHER_TYPE = re.compile(r"Expected `[^`]*`(?:, got `|\Z)")
@@ -100,12 +103,15 @@ class Texts:
         Texts(page)
     """
 
-    __slots__ = ("_direct", "_finders", "_finite", "_looks", "_parameters", "_shape")
+    __slots__ = ("_direct", "_finders", "_finite", "_integers", "_looks", "_parameters", "_shape")
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
         parameters = tuple(replace(each, annotation=present(each.annotation)) for each in parameters)
         self._parameters = parameters
         self._finders: dict[str, FaultFinder] = {}
+        self._integers = tuple(
+            each.alias for each in parameters if each.source == "path" and is_integer(each.annotation)
+        )
         self._finite = tuple(each.name for each in parameters if finite_checked(each.annotation))
         looks: dict[tuple[str, bool], list[tuple[str, str]]] = {}
         for each in parameters:
@@ -133,6 +139,8 @@ class Texts:
             values = asdict(msgspec.convert(source, self._shape, strict=False))
         except REFUSALS:
             raise ValidationError(self.faults(req)) from None
+        if self._integers and not all(_is_canonical(req.params[alias]) for alias in self._integers):
+            raise ValidationError(self.faults(req))
         if self._finite and not all(is_finite(values[name]) for name in self._finite):
             faults = self.faults(req)
             if faults:  # a default may be infinite
@@ -172,6 +180,8 @@ class Texts:
             if finder is None:
                 finder = self._finders[parameter.name] = FaultFinder(annotation, strict=False)
             return [fault([*loc, *each["loc"]], _GOT_TEXT.sub("", each["msg"])) for each in finder.find(value, error)]
+        if parameter.source == "path" and parameter.alias in self._integers and not _is_canonical(value):
+            return [fault(loc, "Expected `int`")]
         if finite_checked(annotation) and not is_finite(converted):
             return [fault(loc, "Expected a finite number")]
         return []
@@ -179,6 +189,11 @@ class Texts:
     def __repr__(self) -> str:
         """The names."""
         return f"Texts({', '.join(each.name for each in self._parameters)})"
+
+
+def _is_canonical(value: Any) -> bool:
+    """Whether a part of a path is the one way to write an integer: msgspec reads `1.0` and `1e3` as well."""
+    return not isinstance(value, str) or _INT.parse(value) is not None
 
 
 def fault(loc: Sequence[str | int], message: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Never, NoReturn, Union, get_args, get_origin,
 
 import heaven
 from heaven.callables import name_of
+from heaven_contrib.routing.binding.signature import namespace_of
 from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.responding.responses import Response
 
@@ -33,16 +34,16 @@ def returned(function: Callable[..., Any], place: str) -> Any:
     """
     while isinstance(function, partial):
         function = function.func
-    function = inspect.unwrap(function)
-    written = function if hasattr(function, "__annotations__") else type(function).__call__
+    written = inspect.unwrap(function)
+    written = written if hasattr(written, "__annotations__") else type(written).__call__
     annotation = getattr(written, "__annotations__", {}).get("return")
     holder = SimpleNamespace(__annotations__={"return": annotation})
     try:
-        hint = get_type_hints(holder, getattr(written, "__globals__", {}), include_extras=True)["return"]
+        hint = get_type_hints(holder, dict(namespace_of(written)), include_extras=True)["return"]
     except Exception as error:
         raise ImproperlyConfigured(
-            f"{name_of(function)} at {place} returns {annotation!r}, which can't be resolved: {error}; import it at "
-            "the top of the module, outside of `if TYPE_CHECKING`"
+            f"{name_of(function)} at {place} returns {annotation!r}, which can't be resolved: {error}; define or "
+            "import it in the module, outside of functions and `if TYPE_CHECKING`"
         ) from error
     return None if hint is NoneType else hint
 
