@@ -11,6 +11,7 @@ from heaven import Upload
 from heaven_contrib.routing.binding.params import Body, File, Form, Header, Path, Query
 from heaven_contrib.routing.declarations.returned import returned
 from heaven_contrib.routing.errors import ImproperlyConfigured
+from heaven_testing import make_context, make_request
 
 Alias = getattr(typing, "TypeAliasType", None)
 needs_aliases = pytest.mark.skipif(Alias is None, reason="`type Name = ...` came with Python 3.12")
@@ -246,3 +247,15 @@ def test_what_is_returned_is_known_where_a_parameter_is():
         return [Local()]
 
     assert list[Local] == returned(function, "shop.py:7")
+
+
+def test_the_default_of_a_body_is_the_same_for_each_request():
+    """Whatever a handler does to it, and however deep that is."""
+
+    def function(data: dict = Body(default={"tags": []})): ...
+
+    binding = bound(function)
+    for _ in range(2):
+        values = binding.read(make_request("POST", "/"), make_context(), None)
+        assert {"tags": []} == values["data"]
+        values["data"]["tags"].append("changed")

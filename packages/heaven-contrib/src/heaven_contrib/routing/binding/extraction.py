@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from typing import Any
 
 from heaven import Context, Request, Upload, WebSocket
@@ -167,7 +168,8 @@ def _body_reader(parameter: Parameter) -> BodyReader:
         raise TypeError(f"the body {parameter.name!r}: {error}") from error
     if parameter.required:
         return read
-    return lambda req: read(req) if req.body else parameter.default
+    # A copy, since what a handler changes would show in the next request.
+    return lambda req: read(req) if req.body else deepcopy(parameter.default)
 
 
 def _reader(parameter: Parameter) -> BodyReader:
