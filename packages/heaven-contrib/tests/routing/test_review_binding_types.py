@@ -259,3 +259,24 @@ def test_the_default_of_a_body_is_the_same_for_each_request():
         values = binding.read(make_request("POST", "/"), make_context(), None)
         assert {"tags": []} == values["data"]
         values["data"]["tags"].append("changed")
+
+
+class Plain:
+    """Methods outside of a view."""
+
+    def method(self): ...
+
+    def selfless(): ...
+
+
+def test_a_method_needs_its_object():
+    """Else self would be a query parameter, and its message a riddle."""
+    with pytest.raises(
+        ImproperlyConfigured, match=r"method at shop\.py:7 takes self, and belongs to no object; write"
+    ):
+        bound(Plain.method)
+    with pytest.raises(
+        ImproperlyConfigured, match=r"selfless at shop\.py:7 has no signature .* and a method with self"
+    ):
+        bound(Plain().selfless)
+    assert () == bound(Plain().method).parameters

@@ -55,6 +55,8 @@ def choose(function: Callable[..., Any], around: Surroundings, place: str) -> tu
 
 
 def _chosen(declared: Declared, around: Surroundings, who: str) -> Parameter:
+    if declared.name == "self":
+        raise ImproperlyConfigured(f"{who} takes self, and belongs to no object; write a function, or a view")
     who = f"{who}: the parameter {declared.name!r}"
     source = _source(declared, around, who)
     marker = declared.marker

@@ -85,7 +85,9 @@ def _read(function: Callable[..., Any], who: str) -> tuple[Declared, ...]:
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as error:
-        raise ImproperlyConfigured(f"{who} has no signature that can be read: {error}") from error
+        raise ImproperlyConfigured(
+            f"{who} has no signature that can be read: {error}; write a function in Python, and a method with self"
+        ) from error
     namespace = namespace_of(function)
     return tuple(_declared(each, namespace, who) for each in parameters if each.name not in bound)
 
