@@ -355,7 +355,7 @@ async def test_a_model_writes_itself_under_the_names_of_its_schema():
             return '{"orderId":7}' if by_alias else "{}"
 
     class Colour(str):
-        pass
+        __slots__ = ()
 
     app = App()
     app.GET("/model", lambda req, res, ctx: Model())

@@ -56,14 +56,14 @@ class RouterVerb:
 class Decorators(ABC):
     """Mixed into what handlers can be declared on."""
 
-    get = RouterVerb(handlers.get)
-    head = RouterVerb(handlers.head)
-    post = RouterVerb(handlers.post)
-    put = RouterVerb(handlers.put)
-    patch = RouterVerb(handlers.patch)
-    delete = RouterVerb(handlers.delete)
-    options = RouterVerb(handlers.options)
-    trace = RouterVerb(handlers.trace)
+    get: RouterVerb = RouterVerb(handlers.get)
+    head: RouterVerb = RouterVerb(handlers.head)
+    post: RouterVerb = RouterVerb(handlers.post)
+    put: RouterVerb = RouterVerb(handlers.put)
+    patch: RouterVerb = RouterVerb(handlers.patch)
+    delete: RouterVerb = RouterVerb(handlers.delete)
+    options: RouterVerb = RouterVerb(handlers.options)
+    trace: RouterVerb = RouterVerb(handlers.trace)
 
     @abstractmethod
     def serve(self, gateway: Gateway | WebSocketGateway) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar, Unpack
 
 from heaven.app import App
 from heaven.callables import awaitable
@@ -110,7 +110,7 @@ class Router(App, Decorators):
         '/api/greetings/Ada'
     """
 
-    speaks_from = FOLDERS
+    speaks_from: ClassVar[tuple[str, ...]] = FOLDERS
     _kind: Literal["router", "application"] = "router"
 
     def __init__(  # noqa: PLR0917 (what the style's own words are, in their order)
@@ -151,7 +151,7 @@ class Router(App, Decorators):
             )
         redirects = redirect_slashes if redirect_slashes is not None else self._kind == "application"
         super().__init__(lifespan=lifespan, slashes="redirect" if redirects else "strict", **options)
-        self.path = _checked_path(path, where)
+        self.path: str = _checked_path(path, where)
         self.name: str | None = checked_text(name, "name", where)
         self.webhooks: list[WebhookGateway] = []
         """The calls that go out, for the documentation."""

@@ -18,7 +18,7 @@ from heaven_contrib.routing.binding.texts import fault
 BodyReader: TypeAlias = Callable[[Request], Any]
 """Gives the value of a body; raises ValidationError, BadRequest or UnsupportedMediaType."""
 
-MISSING_BODY: Final = {"loc": ["body"], "msg": "Missing required body", "type": "missing"}
+MISSING_BODY: Final[Mapping[str, Any]] = {"loc": ["body"], "msg": "Missing required body", "type": "missing"}
 
 
 def body_reader(annotation: Any, media_type: str | None) -> BodyReader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypedDict, cast
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from heaven_contrib.routing.dependencies.inject import Inject, checked_dependencies
 from heaven_contrib.routing.errors import ImproperlyConfigured
@@ -154,7 +154,7 @@ def _checked_scheme(value: Any, place: str) -> Mapping[str, tuple[str, ...]]:
     if isinstance(value, str):
         return {value: ()}
     if isinstance(value, Mapping):
-        schemes = cast("Mapping[Any, Any]", value)
+        schemes: Mapping[Any, Any] = value
         if all(isinstance(name, str) and isinstance(scopes, list | tuple) for name, scopes in schemes.items()):
             return {name: tuple(scopes) for name, scopes in schemes.items()}
     raise ImproperlyConfigured(
@@ -165,7 +165,8 @@ def _checked_scheme(value: Any, place: str) -> Mapping[str, tuple[str, ...]]:
 def _listed(value: Any, name: str, place: str) -> Sequence[Any]:
     if not isinstance(value, Sequence):
         raise ImproperlyConfigured(f"{place} got {name}={value!r}; give a list")
-    return cast("Sequence[Any]", value)
+    items: Sequence[Any] = value
+    return items
 
 
 def _flag(name: str) -> Callable[[Any, str], bool]:

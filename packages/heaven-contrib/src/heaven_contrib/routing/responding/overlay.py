@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from heaven import Response
 from heaven.types import RawHeaders
 
-__all__ = ["overlay", "underlay"]
+__all__ = ["overlay", "underlay", "without"]
 
 
 def overlay(res: Response, fields: Sequence[tuple[bytes, bytes]]) -> None:
@@ -29,7 +29,7 @@ def overlay(res: Response, fields: Sequence[tuple[bytes, bytes]]) -> None:
     """
     raw = res.headers.raw
     if raw:
-        raw[:] = _without(raw, fields)
+        raw[:] = without(raw, fields)
     raw += fields
 
 
@@ -47,10 +47,16 @@ def underlay(res: Response, fields: Sequence[tuple[bytes, bytes]]) -> None:
         [(b'x-shop', b'north'), (b'x-page', b'2')]
     """
     raw = res.headers.raw
-    raw += _without(fields, raw)
+    raw += without(fields, raw)
 
 
-def _without(fields: Sequence[tuple[bytes, bytes]], taken: Sequence[tuple[bytes, bytes]]) -> RawHeaders:
+def without(fields: Sequence[tuple[bytes, bytes]], taken: Sequence[tuple[bytes, bytes]]) -> RawHeaders:
+    """The fields that do not say what one of the taken says already.
+
+    Args:
+        fields: as they go out, names in lower case.
+        taken: the others, likewise.
+    """
     identities = {_identity(pair) for pair in taken}
     return [pair for pair in fields if _identity(pair) not in identities]
 
@@ -60,5 +66,6 @@ def _identity(pair: tuple[bytes, bytes]) -> tuple[bytes, ...]:
     if name != b"set-cookie":
         return (name,)
     cookie, *attributes = value.split(b"; ")
-    scope = sorted(each for each in attributes if each.startswith((b"Domain=", b"Path=")))
-    return (name, cookie.partition(b"=")[0], *scope)
+    # One that says no path is for that of the request, which the one with Path=/ is sent to as well.
+    scope = {each for each in attributes if each.startswith((b"Domain=", b"Path="))} - {b"Path=/"}
+    return (name, cookie.partition(b"=")[0], *sorted(scope))

@@ -212,7 +212,7 @@ class JSONResponse(Response):
         (410, b'"gone"')
     """
 
-    media_type = "application/json"
+    media_type: str | None = "application/json"
 
 
 class HTMLResponse(Response):
@@ -225,7 +225,7 @@ class HTMLResponse(Response):
         'text/html; charset=utf-8'
     """
 
-    media_type = "text/html"
+    media_type: str | None = "text/html"
 
 
 class PlainTextResponse(Response):
@@ -238,7 +238,7 @@ class PlainTextResponse(Response):
         ('pong', 'text/plain; charset=utf-8')
     """
 
-    media_type = "text/plain"
+    media_type: str | None = "text/plain"
 
 
 class RedirectResponse(Response):

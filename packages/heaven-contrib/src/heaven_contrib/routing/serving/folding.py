@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heaven.declaring.registrations import SOCKET
 from heaven.routing.converters import CONVERTERS
+from heaven.serving.foreign import Foreign
 from heaven_contrib.routing.binding.extraction import Binding, bind
 from heaven_contrib.routing.declarations.leaves import Leaf
 from heaven_contrib.routing.dependencies.resolution import Resolution
@@ -27,6 +28,7 @@ from heaven_contrib.routing.serving.operation import (
     resolved,
     simple,
     surrounded,
+    underlaid,
 )
 from heaven_contrib.routing.serving.stack import INTERCEPTORS, MIDDLEWARE, HeadersAdded, OnTheWay, Step, Way
 from heaven_contrib.routing.threads import called_async
@@ -130,15 +132,15 @@ class FoldedRoute:
     """What its levels come to."""
     guarded: bool = False
     """Whether permissions may refuse it."""
-    added: tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]] = ((), ())  # type: ignore[assignment]
-    """Header fields and cookies for the responses of routes that were not declared."""
+    added: Sequence[tuple[bytes, bytes]] = ()
+    """Header fields for the responses of another ASGI application, where it does not set them itself."""
     redirect_slashes: bool | None = None
     """Whether a path with a slash too many is redirected: what the innermost level says that says so."""
 
     def around(self, endpoint: Runnable) -> Runnable:
         """What serves in place of the endpoint; the endpoint itself where nothing has to be around it."""
-        if any(self.added):
-            endpoint = HeadersAdded(*self.added, endpoint)
+        if self.added:
+            endpoint = HeadersAdded(self.added, endpoint)
         if self.cleans:
             endpoint = Cleaning(endpoint)
         if self.middleware or self.interceptors:
@@ -197,11 +199,15 @@ def _lines(levels: list[Level]) -> tuple[str, ...]:
 def _other(around: Surrounded, levels: list[Level]) -> FoldedRoute:
     """A route of the core, or of another ASGI application, below levels."""
     route, merged = around.route, merge(levels)
-    enclose = connected_between if route.method == SOCKET else surrounded
-    fields = baked_headers(merged.response_headers)
-    cookies = [(each.key.encode(), each.baked) for each in merged.response_cookies]
-    call = enclose(route.call, _runs(levels, None))
-    return FoldedRoute(call=call, lines=_lines(levels), merged=merged, added=(fields, cookies))
+    runs, lines = _runs(levels, None), _lines(levels)
+    if route.method == SOCKET:
+        return FoldedRoute(call=connected_between(route.call, runs), lines=lines, merged=merged)
+    cookies = ((b"set-cookie", each.baked) for each in merged.response_cookies)
+    fields = (*baked_headers(merged.response_headers), *cookies)
+    if isinstance(getattr(route.function, "__self__", None), Foreign):
+        return FoldedRoute(call=surrounded(route.call, runs), lines=lines, merged=merged, added=fields)
+    call = underlaid(route.call, fields) if fields else route.call
+    return FoldedRoute(call=surrounded(call, runs), lines=lines, merged=merged)
 
 
 def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:

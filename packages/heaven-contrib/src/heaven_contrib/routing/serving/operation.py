@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heaven.messages.response import Response
+from heaven_contrib.routing.responding.overlay import underlay
 from heaven_contrib.routing.responding.responder import apply
 from heaven_contrib.routing.serving.cleaning import EXITS
 
@@ -90,6 +91,23 @@ def cleaned(call: AsyncFunction) -> AsyncFunction:
             raise
 
     return call_and_clean
+
+
+def underlaid(call: AsyncFunction, fields: Sequence[tuple[bytes, bytes]]) -> AsyncFunction:
+    """A call of the core's that adds header fields to what it responds, where it does not set them itself.
+
+    Args:
+        call: what the core would call.
+        fields: as they go out, cookies among them.
+    """
+
+    async def call_and_add(req: Request, res: Response, ctx: Context) -> None:
+        answer = await call(req, res, ctx)
+        if answer is not None and answer is not res:
+            res.body = answer
+        underlay(res, fields)
+
+    return call_and_add
 
 
 def surrounded(call: AsyncFunction, around: Around, respond: Respond = apply) -> AsyncFunction:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from heaven.callables import name_of
 from heaven.serving.missing import Missing
 from heaven_contrib.routing.levels.seen import Seen
+from heaven_contrib.routing.responding.overlay import without
 
 if TYPE_CHECKING:
     from heaven.declaring.surrounds import Placed
@@ -99,21 +100,17 @@ class OnTheWay:
 
 
 class HeadersAdded:
-    """Lives with the wiring, around an endpoint that is no declared handler: adds header fields it does not set.
+    """Lives with the wiring, around another ASGI application: adds header fields that it does not set.
 
     Args:
-        fields: name in lower case and value of each.
-        cookies: name and Set-Cookie value of each.
+        fields: as they go out, cookies among them.
         endpoint: what serves.
     """
 
-    __slots__ = ("_cookies", "_endpoint", "_fields")
+    __slots__ = ("_endpoint", "_fields")
 
-    def __init__(
-        self, fields: Sequence[tuple[bytes, bytes]], cookies: Sequence[tuple[bytes, bytes]], endpoint: Runnable
-    ) -> None:
+    def __init__(self, fields: Sequence[tuple[bytes, bytes]], endpoint: Runnable) -> None:
         self._fields = tuple(fields)
-        self._cookies = tuple(cookies)
         self._endpoint = endpoint
 
     async def run(self, scope: Scope, receive: Receive, send: Send, params: dict[str, Any]) -> None:
@@ -121,14 +118,8 @@ class HeadersAdded:
 
         async def completed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": self._complete(message.get("headers", ()))}
+                own = [(name.lower(), value) for name, value in message.get("headers", ())]
+                message = {**message, "headers": [*own, *without(self._fields, own)]}
             await send(message)
 
         await self._endpoint.run(scope, receive, completed, params)
-
-    def _complete(self, headers: Any) -> list[tuple[bytes, bytes]]:
-        own = list(headers)
-        names = {name.lower() for name, _ in own}
-        baked = {value.partition(b"=")[0].strip() for name, value in own if name.lower() == b"set-cookie"}
-        own += [field for field in self._fields if field[0] not in names]
-        return own + [(b"set-cookie", value) for name, value in self._cookies if name not in baked]
