@@ -21,13 +21,13 @@ fields = st.lists(plain | cookies, max_size=8)
 
 
 def identity(pair):
-    """What a client keeps apart: names, and cookies by name, domain and path (RFC 6265 5.3)."""
+    """What a client keeps apart: names, and cookies by name, domain and path (RFC 6265 5.3); no path stands for /."""
     name, value = pair
     if name != b"set-cookie":
         return name
     first, *attributes = value.decode().split("; ")
     said = dict(each.partition("=")[::2] for each in attributes)
-    return first.partition("=")[0], said.get("Path"), said.get("Domain")
+    return first.partition("=")[0], said.get("Path", "/"), said.get("Domain")
 
 
 def response(raw):
