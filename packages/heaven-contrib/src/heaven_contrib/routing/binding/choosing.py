@@ -14,7 +14,7 @@ from heaven.callables import name_of
 from heaven.routing.converters import Converter
 from heaven_contrib.routing.binding.annotations import PLAIN, constrained, holds, is_optional, members, written
 from heaven_contrib.routing.binding.models import has_model
-from heaven_contrib.routing.binding.parameters import IN_BODY, Parameter, Source
+from heaven_contrib.routing.binding.parameters import AS_TEXT, IN_BODY, Parameter, Source
 from heaven_contrib.routing.binding.reserved import BODIES, RESERVED
 from heaven_contrib.routing.binding.signature import Declared, read
 from heaven_contrib.routing.errors import ImproperlyConfigured
@@ -22,7 +22,6 @@ from heaven_contrib.routing.errors import ImproperlyConfigured
 BODILESS: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 """The methods whose requests have no body that means anything (RFC 9110 9.3)."""
 
-_TEXTS: Final = ("path", "query", "header", "cookie", "form", "file")
 _FILES: Final[Any] = (Upload, Any, object, list, tuple)
 
 
@@ -77,7 +76,7 @@ def _chosen(declared: Declared, around: Surroundings, who: str) -> Parameter:
     )
     if source == "path":
         _check_path(parameter, around, who)
-    if source in _TEXTS and not is_whole(parameter):
+    if source in AS_TEXT and not is_whole(parameter):
         _check_text(parameter, who)
     return parameter
 

@@ -16,7 +16,7 @@ from heaven_contrib.routing.binding.bodies import BodyReader, body_reader, requi
 from heaven_contrib.routing.binding.choosing import Surroundings, choose, is_as_converted, is_whole
 from heaven_contrib.routing.binding.forms import form_reader
 from heaven_contrib.routing.binding.models import Model, has_model
-from heaven_contrib.routing.binding.parameters import IN_BODY, Parameter
+from heaven_contrib.routing.binding.parameters import AS_TEXT, IN_BODY, Parameter
 from heaven_contrib.routing.binding.params import Marker
 from heaven_contrib.routing.binding.reserved import RESERVED, Reading
 from heaven_contrib.routing.binding.texts import Texts
@@ -24,7 +24,6 @@ from heaven_contrib.routing.errors import ImproperlyConfigured
 
 __all__ = ["Binding", "Parameter", "bind"]
 
-_TEXTS = frozenset(("path", "query", "header", "cookie", "form", "file"))
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -90,7 +89,7 @@ class Binding:
         )
         looked_up = {name for name, _ in self._lookups}
         texts = [
-            each for each in parameters if each.source in _TEXTS and each.name not in looked_up and not is_whole(each)
+            each for each in parameters if each.source in AS_TEXT and each.name not in looked_up and not is_whole(each)
         ]
         self._texts = Texts(texts) if texts else None
         self._reserved: tuple[tuple[str, Reading], ...] = tuple(

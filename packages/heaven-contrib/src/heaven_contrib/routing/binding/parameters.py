@@ -12,6 +12,9 @@ Source: TypeAlias = Literal["path", "query", "header", "cookie", "form", "file",
 IN_BODY: Final = frozenset(("body", "form", "file"))
 """The sources that need a body to be read."""
 
+AS_TEXT: Final = frozenset(("path", "query", "header", "cookie", "form", "file"))
+"""The sources whose values are looked up by name, one text or file each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
