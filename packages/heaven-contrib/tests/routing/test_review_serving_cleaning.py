@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from driver_of_scopes import http_scope
-from heaven import WebSocket
+from heaven import HTTPError, WebSocket
 from heaven_contrib.routing import BackgroundTask, Gateway, Router, StreamingResponse, get, websocket
 from heaven_testing import Client
 
@@ -111,6 +111,27 @@ async def test_an_after_request_hook_that_fails_is_a_failure_of_the_session(capl
     async with Client(router(session, read, after_request=[fail]), raise_app_exceptions=False) as client:
         assert 500 == (await client.get("/")).status_code
     assert ["rolled back on ValueError"] == session.log
+
+
+@pytest.mark.parametrize("fails", ["conversion", "hook", "refusal"])
+async def test_an_error_in_place_of_the_response_is_a_failure_of_the_session(fails, caplog):
+    """What comes after the handler may fail as well: the client has an error, so nothing must be committed."""
+    caplog.set_level(logging.CRITICAL, "heaven.errors")
+    session = Session()
+
+    @get("/")
+    async def read(db: Any) -> Any:
+        return object() if fails == "conversion" else {}
+
+    async def after(req: Any, res: Any, ctx: Any) -> None:
+        if fails != "conversion":
+            raise ValueError("lost") if fails == "hook" else HTTPError(409)
+
+    app = router(session, read)
+    app.AFTER("/", after)
+    async with Client(app, raise_app_exceptions=False) as client:
+        assert (409 if fails == "refusal" else 500) == (await client.get("/")).status_code
+    assert ["rolled back on RuntimeError"] == session.log
 
 
 async def test_a_handler_out_of_time_is_a_failure_of_its_session():

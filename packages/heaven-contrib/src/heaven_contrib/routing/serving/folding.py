@@ -17,12 +17,11 @@ from heaven_contrib.routing.levels.permissions import compile_permissions
 from heaven_contrib.routing.levels.request_hooks import compile_after, compile_before
 from heaven_contrib.routing.responding.headers import baked_headers
 from heaven_contrib.routing.responding.responder import Responder
-from heaven_contrib.routing.serving.cleaning import Cleaning
+from heaven_contrib.routing.serving.cleaning import Cleaning, cleaned
 from heaven_contrib.routing.serving.documented import Documented
 from heaven_contrib.routing.serving.operation import (
     Around,
     Respond,
-    cleaned,
     connected,
     connected_between,
     resolved,

@@ -75,24 +75,6 @@ def resolved(function: AsyncFunction, resolve: Resolve, respond: Respond) -> Asy
     return call_resolved
 
 
-def cleaned(call: AsyncFunction) -> AsyncFunction:
-    """A call some of whose dependencies are generators: what is raised in it is thrown in where they wait, at once.
-
-    Args:
-        call: of the handler, with what levels declare around it: an `after_request` that fails counts as well.
-    """
-
-    async def call_and_clean(req: Request, message: Response | WebSocket, ctx: Context) -> None:
-        try:
-            await call(req, message, ctx)
-        except BaseException as error:
-            exits: AsyncExitStack = req.scope[EXITS]
-            await exits.__aexit__(type(error), error, error.__traceback__)
-            raise
-
-    return call_and_clean
-
-
 def underlaid(call: AsyncFunction, fields: Sequence[tuple[bytes, bytes]]) -> AsyncFunction:
     """A call of the core's that adds header fields to what it responds, where it does not set them itself.
 
