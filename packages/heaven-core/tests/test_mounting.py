@@ -674,3 +674,14 @@ async def test_a_child_below_a_transparent_one_is_itself():
     assert {"child": True} == (await request(app, "GET", "/part/child")).json
     assert (False, True, True) == (app.is_mounted, part.is_mounted, child.is_mounted)
     assert app is child.outermost
+
+
+async def test_a_child_that_tells_slashes_apart_is_mounted_on_one_that_does_not(tmp_path):
+    """Assets say both paths where they differ; where they don't, it is one and the same route."""
+    (tmp_path / "index.html").write_text("assets")
+    child = App(slashes="strict")
+    child.ASSETS(tmp_path, "/static", index="index.html")
+    app = App()
+    app.mount(child, "/v2")
+    assert ["assets", "assets"] == [(await request(app, "GET", path)).text for path in ("/v2/static/", "/v2/static/index.html")]
+    assert [] == app.check()

@@ -156,7 +156,8 @@ def _add_route(reach: Reach, draft: Draft, route: Route, pattern: Pattern) -> No
             entry = _entry(reach, route, method, pattern, folded)
             draft.add(reach.host or subdomain, method, pattern, entry.endpoint)
             draft.entries.append(entry)
-        elif taken.method == route.method:
+        # A child that tells slashes apart may say twice what is one path for the application around it.
+        elif taken.method == route.method and taken.function is not route.function:
             raise RegistrationError(
                 f"{route.method or 'HTTP'} {pattern.text} at {route.place} is the same route as "
                 f"{taken.pattern.text} at {taken.place}; {DUPLICATE}"
