@@ -8,6 +8,8 @@ from pydantic import AliasChoices, BaseModel, EmailStr, Field, PositiveInt
 
 from binding_case import bound, faults, given, refusal
 from heaven import Upload
+from heaven_contrib.routing import Cookie as ResponseCookie
+from heaven_contrib.routing import ResponseHeader
 from heaven_contrib.routing.binding.params import Body, File, Form, Header, Path, Query
 from heaven_contrib.routing.declarations.returned import returned
 from heaven_contrib.routing.errors import ImproperlyConfigured
@@ -271,12 +273,31 @@ class Plain:
 
 def test_a_method_needs_its_object():
     """Else self would be a query parameter, and its message a riddle."""
-    with pytest.raises(
-        ImproperlyConfigured, match=r"method at shop\.py:7 takes self, and belongs to no object; write"
-    ):
+    with pytest.raises(ImproperlyConfigured, match=r"method at shop\.py:7 takes self, and belongs to no object; write"):
         bound(Plain.method)
     with pytest.raises(
         ImproperlyConfigured, match=r"selfless at shop\.py:7 has no signature .* and a method with self"
     ):
         bound(Plain().selfless)
     assert () == bound(Plain().method).parameters
+
+
+def cookie(session: str = ResponseCookie("session")): ...
+def cookies(session: Annotated[str, ResponseCookie]): ...
+def response_header(token: str = ResponseHeader(value="x")): ...
+
+
+@pytest.mark.parametrize("function", [cookie, cookies, response_header], ids=lambda each: each.__name__)
+def test_what_a_response_sets_is_no_marker(function):
+    """Two things are called Cookie; the wrong one would be the value of each request."""
+    with pytest.raises(ImproperlyConfigured, match=r"what a response sets for its marker; take Cookie and Header of"):
+        bound(function)
+
+
+def test_a_field_of_pydantic_is_no_marker():
+    """It would be the value where the parameter is left out, and its limits would limit nothing."""
+
+    def function(page: int = Field(default=1, ge=1)): ...
+
+    with pytest.raises(ImproperlyConfigured, match=r"'page' has a Field of pydantic for its default; say it with a"):
+        bound(function)

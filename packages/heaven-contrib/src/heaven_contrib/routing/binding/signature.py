@@ -16,6 +16,8 @@ from heaven.callables import name_of
 from heaven_contrib.routing.binding.annotations import aliased, metadata_within
 from heaven_contrib.routing.binding.params import MARKERS, Marker
 from heaven_contrib.routing.errors import ImproperlyConfigured
+from heaven_contrib.routing.responding.cookies import Cookie
+from heaven_contrib.routing.responding.headers import ResponseHeader
 
 EMPTY: Final = inspect.Parameter.empty
 """Stands for a default that is not there."""
@@ -103,13 +105,8 @@ def _declared(parameter: inspect.Parameter, namespace: Mapping[str, Any], who: s
     who = f"{who}: the parameter {parameter.name!r}"
     annotation = _resolved(parameter, namespace, who)
     annotation, markers = _unmarked(annotation)
-    for each in metadata_within(annotation):
-        if isinstance(each, Marker) or _is_marking(each):
-            raise ImproperlyConfigured(
-                f"{who} has a marker inside of its type, where it says nothing; put it around all of it, as in "
-                "Annotated[int | None, Query()]"
-            )
     default = parameter.default
+    _check_passed_over(annotation, default, who)
     if isinstance(default, Marker) or _is_marking(default):
         markers.append(default)
         default = EMPTY
@@ -123,6 +120,25 @@ def _declared(parameter: inspect.Parameter, namespace: Mapping[str, Any], who: s
     if default is EMPTY and marker.default is not ...:
         default = marker.default
     return Declared(parameter.name, annotation, default, marker)
+
+
+def _check_passed_over(annotation: Any, default: Any, who: str) -> None:
+    """Refuse what looks like a marker, and would say nothing: read from elsewhere, without its limits."""
+    within = (*metadata_within(annotation),)
+    if any(isinstance(each, Marker) or _is_marking(each) for each in within):
+        raise ImproperlyConfigured(
+            f"{who} has a marker inside of its type, where it says nothing; put it around all of it, as in "
+            "Annotated[int | None, Query()]"
+        )
+    for each in (*within, default):
+        if isinstance(each, Cookie | ResponseHeader) or each is Cookie or each is ResponseHeader:
+            raise ImproperlyConfigured(
+                f"{who} has what a response sets for its marker; take Cookie and Header of routing.params"
+            )
+    if type(default).__module__ == "pydantic.fields":
+        raise ImproperlyConfigured(
+            f"{who} has a Field of pydantic for its default; say it with a marker, as in Query(default=1, ge=1)"
+        )
 
 
 def _resolved(parameter: inspect.Parameter, namespace: Mapping[str, Any], who: str) -> Any:
