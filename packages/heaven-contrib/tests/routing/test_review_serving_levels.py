@@ -146,3 +146,8 @@ async def test_an_application_that_is_wrapped_later_keeps_the_order():
     async with Client(app) as client:
         assert 200 == (await client.get("/inner/leaf")).status_code
     assert ["to inner", "wrap of inner", "inner"] == log
+
+
+def test_the_words_of_a_router_are_there_on_its_class():
+    """Whoever looks through a class, as help() does, finds them without an instance."""
+    assert all(hasattr(Router, word) for word in ("get", "post", "route", "websocket"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar, Unpack
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from heaven_contrib.routing.declarations import handlers
 from heaven_contrib.routing.declarations.declaration import HandlerDeclaration
@@ -49,8 +49,12 @@ class RouterVerb:
     def __init__(self, verb: handlers.Verb) -> None:
         self._verb = verb
 
-    def __get__(self, router: Decorators, owner: object = None) -> BoundVerb:
-        return BoundVerb(self._verb, router.serve)
+    @overload
+    def __get__(self, router: None, owner: object = None) -> Self: ...
+    @overload
+    def __get__(self, router: Decorators, owner: object = None) -> BoundVerb: ...
+    def __get__(self, router: Decorators | None, owner: object = None) -> Self | BoundVerb:
+        return self if router is None else BoundVerb(self._verb, router.serve)
 
 
 class Decorators(ABC):

@@ -12,18 +12,16 @@ from heaven_contrib.routing.responding.responder import apply
 from heaven_contrib.routing.serving.cleaning import EXITS
 
 if TYPE_CHECKING:
-    from contextlib import AsyncExitStack
-
     from heaven.callables import AsyncFunction
     from heaven.messages.context import Context
     from heaven.messages.request import Request
     from heaven.messages.websocket import WebSocket
+    from heaven_contrib.routing.dependencies.plan import Read
+    from heaven_contrib.routing.dependencies.resolution import Resolve
 
 Allow: TypeAlias = "Callable[[Request], Awaitable[None]]"
 Before: TypeAlias = "Callable[[Request], Awaitable[Any]]"
 After: TypeAlias = "Callable[[Request, Response], Awaitable[None]]"
-Read: TypeAlias = "Callable[[Request, Context, WebSocket | None], dict[str, Any]]"
-Resolve: TypeAlias = "Callable[[Request, Context, WebSocket | None, AsyncExitStack | None], Awaitable[dict[str, Any]]]"
 Respond: TypeAlias = Callable[[Any, Response], None]
 
 

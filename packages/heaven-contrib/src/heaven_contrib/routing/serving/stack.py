@@ -6,7 +6,8 @@ is given is a signpost: the route that a request is for left in the scope what c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from heaven.callables import name_of
@@ -76,24 +77,26 @@ class Way:
         self._interceptors: tuple[ASGIApp, ...] = (*interceptors, inside)
         self._middleware: tuple[ASGIApp, ...] = (*middleware, self._interceptors[0])
 
-    async def enter(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Go the whole way."""
-        scope = {**scope, MIDDLEWARE: self._middleware, INTERCEPTORS: self._interceptors}
+    async def enter(
+        self, scope: Scope, receive: Receive, send: Send, given: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        """Go the whole way; what is given is added to the scope."""
+        scope = {**scope, **given, MIDDLEWARE: self._middleware, INTERCEPTORS: self._interceptors}
         await self._middleware[0](scope, receive, send)
 
 
-class OnTheWay:
+class OnTheWay(Way):
     """Lives with the wiring, in place of an endpoint that has middleware or interceptors around it."""
 
-    __slots__ = ("_endpoint", "_way")
+    __slots__ = ("_endpoint",)
 
     def __init__(self, middleware: Sequence[ASGIApp], interceptors: Sequence[ASGIApp], endpoint: Runnable) -> None:
+        super().__init__(middleware, interceptors, self._arrive)
         self._endpoint = endpoint
-        self._way = Way(middleware, interceptors, self._arrive)
 
     async def run(self, scope: Scope, receive: Receive, send: Send, params: dict[str, Any]) -> None:
         """Serve one request."""
-        await self._way.enter({**scope, PARAMS: params}, receive, send)
+        await self.enter(scope, receive, send, {PARAMS: params})
 
     async def _arrive(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._endpoint.run(scope, receive, send, scope[PARAMS])
