@@ -301,3 +301,13 @@ def test_a_field_of_pydantic_is_no_marker():
 
     with pytest.raises(ImproperlyConfigured, match=r"'page' has a Field of pydantic for its default; say it with a"):
         bound(function)
+
+
+def test_a_union_is_read_as_all_of_its_members():
+    """With a collection in it, it takes every value; with Upload in it, a file."""
+
+    def several(ids: list[int] | int): ...
+    def file(photo: Upload | str = File()): ...
+
+    assert {"ids": [1, 2]} == given(several, "/?ids=1&ids=2")
+    assert b"png" == given(file, files={"photo": b"png"})["photo"].body
