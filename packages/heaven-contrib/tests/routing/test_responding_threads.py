@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import io
 import threading
 import time
 
@@ -161,3 +162,11 @@ async def test_a_stop_iteration_in_a_thread_is_an_error():
 
     with pytest.raises(RuntimeError, match=r"first raised StopIteration; give next\(\) a default"):
         await asyncio.wait_for(in_thread(first)(), 5)
+
+
+async def test_what_nobody_began_to_read_is_closed():
+    """HEAD opens a file and reads nothing of it, and the file must not stay open."""
+    file = io.BytesIO(b"one\ntwo\n")
+    await iterated_in_thread(file).aclose()
+
+    assert file.closed

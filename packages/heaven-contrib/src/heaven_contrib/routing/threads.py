@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
@@ -71,11 +71,11 @@ def _inline(function: Callable[P, Any]) -> Callable[P, Coroutine[Any, Any, Any]]
     return call
 
 
-async def iterated_in_thread(iterable: Iterable[Item]) -> AsyncIterator[Item]:
+def iterated_in_thread(iterable: Iterable[Item]) -> AsyncIterator[Item]:
     """Give what a sync iterator gives, each piece fetched in a thread.
 
-    A generator is closed whatever happens; where its reader leaves while a piece is on the way, it is closed as soon
-    as that piece is there.
+    A generator, or an open file, is closed at its end, when it fails, and by `aclose()`, begun or not; where its reader
+    is cancelled while a piece is on the way, it is closed as soon as that piece is there.
 
     Args:
         iterable: a generator, an open file, a cursor.
@@ -87,20 +87,37 @@ async def iterated_in_thread(iterable: Iterable[Item]) -> AsyncIterator[Item]:
         >>> asyncio.run(lines())
         ['one', 'two']
     """
-    iterator = iter(iterable)
-    running = Lock()  # a generator can't be closed while it runs, which it does when its reader was cancelled
+    return _InThread(iter(iterable))
 
-    def step() -> Item:
-        with running:
-            return next(iterator, _END)
 
-    def close() -> None:
-        with running:
-            iterator.close()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+# No generator: one that was never begun does nothing when it is closed, and a file that nobody read stays open.
+class _InThread(AsyncIterator[Item]):
+    __slots__ = ("_closed", "_iterator", "_running")
 
-    try:
-        while (item := await to_thread(step)) is not _END:
-            yield item
-    finally:
-        if hasattr(iterator, "close"):
-            await to_thread(close)
+    def __init__(self, iterator: Iterator[Item]) -> None:
+        self._iterator = iterator
+        self._closed = False
+        self._running = Lock()  # a generator can't be closed while it runs, which it does when its reader was cancelled
+
+    async def __anext__(self) -> Item:
+        try:
+            item = await to_thread(self._step)
+            if item is _END:
+                raise StopAsyncIteration
+        except BaseException:
+            await self.aclose()
+            raise
+        return item
+
+    async def aclose(self) -> None:
+        if not self._closed and hasattr(self._iterator, "close"):
+            self._closed = True
+            await to_thread(self._close)
+
+    def _step(self) -> Item:
+        with self._running:
+            return next(self._iterator, _END)
+
+    def _close(self) -> None:
+        with self._running:
+            self._iterator.close()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
