@@ -154,7 +154,7 @@ def _checked_scheme(value: Any, place: str) -> Mapping[str, tuple[str, ...]]:
     if isinstance(value, str):
         return {value: ()}
     if isinstance(value, Mapping):
-        schemes: Mapping[Any, Any] = value
+        schemes: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
         if all(isinstance(name, str) and isinstance(scopes, list | tuple) for name, scopes in schemes.items()):
             return {name: tuple(scopes) for name, scopes in schemes.items()}
     raise ImproperlyConfigured(
@@ -165,8 +165,7 @@ def _checked_scheme(value: Any, place: str) -> Mapping[str, tuple[str, ...]]:
 def _listed(value: Any, name: str, place: str) -> Sequence[Any]:
     if not isinstance(value, Sequence):
         raise ImproperlyConfigured(f"{place} got {name}={value!r}; give a list")
-    items: Sequence[Any] = value
-    return items
+    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 def _flag(name: str) -> Callable[[Any, str], bool]:
