@@ -753,3 +753,16 @@ async def test_nothing_grows_over_two_thousand_requests():
     assert {201: 400, 422: 400, 410: 400, 404: 400, "websocket.accept": 400} == dict(answers)
     grown = {kind: count - before[kind] for kind, count in after.items() if count - before[kind] > 50}
     assert {} == grown
+
+
+@pytest.mark.parametrize("outer", [App, Router, Application])
+@pytest.mark.parametrize("inner", [Router, Application])
+def test_check_says_nothing_of_slashes_that_levels_decide(outer, inner):
+    """What a Router or Application does about slashes is no option that somebody gave to the wrong one."""
+
+    @get("/x")
+    async def x() -> None: ...
+
+    app = outer()
+    app.mount(inner(routes=[x]), "/in")
+    assert [] == app.check()

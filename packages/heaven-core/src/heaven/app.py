@@ -84,6 +84,8 @@ class App(Verbs, HookWords, EventWords, Keeping):
         >>> _ = app.GET("/greetings/:name", greet)
     """
 
+    settles: ClassVar[frozenset[str]] = frozenset()
+    """The options that applications of a class settle in a way of their own, so that nobody misses them in a mount."""
     speaks_from: ClassVar[tuple[str, ...]] = ()
     """Folders of subclasses that call these methods in somebody's name: messages tell the line of that somebody."""
 

@@ -110,6 +110,7 @@ class Router(App, Decorators):
         '/api/greetings/Ada'
     """
 
+    settles: ClassVar[frozenset[str]] = frozenset(("slashes",))  # each level says what it does about them
     speaks_from: ClassVar[tuple[str, ...]] = FOLDERS
     _kind: Literal["router", "application"] = "router"
 

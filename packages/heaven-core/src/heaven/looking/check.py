@@ -164,7 +164,7 @@ def _ignored_options(app: App) -> Iterator[Finding]:
             if isinstance(mount.child, Foreign):
                 continue
             for name, value in _outermost_only(mount.child.settled).items():
-                if value not in (_DEFAULTS[name], counting[name]):
+                if name not in mount.child.settles and value not in (_DEFAULTS[name], counting[name]):
                     yield Finding(
                         "ignored option",
                         mount.place,
