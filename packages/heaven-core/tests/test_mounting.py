@@ -683,5 +683,7 @@ async def test_a_child_that_tells_slashes_apart_is_mounted_on_one_that_does_not(
     child.ASSETS(tmp_path, "/static", index="index.html")
     app = App()
     app.mount(child, "/v2")
-    assert ["assets", "assets"] == [(await request(app, "GET", path)).text for path in ("/v2/static/", "/v2/static/index.html")]
+    assert ["assets", "assets"] == [
+        (await request(app, "GET", path)).text for path in ("/v2/static/", "/v2/static/index.html")
+    ]
     assert ["ignored option"] == [finding.kind for finding in app.check()]
