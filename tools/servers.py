@@ -1,4 +1,4 @@
-"""Have the servers and the browser that the tests start: redis-server, mariadbd, chromium.
+"""Have the programs that the tests start: redis-server, mariadbd, chromium, and npm for the client in TypeScript.
 
 As root on Debian the missing ones are installed; otherwise it says how. In CI a missing one is a failure.
 Only the programs are meant: every test starts its own process, on a port and in a folder of its own.
@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 # The program, and the Debian package that has it.
-PACKAGES = {"redis-server": "redis-server", "mariadbd": "mariadb-server", "chromium": "chromium"}
+PACKAGES = {"redis-server": "redis-server", "mariadbd": "mariadb-server", "chromium": "chromium", "npm": "npm"}
 SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 
