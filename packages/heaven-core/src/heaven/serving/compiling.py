@@ -156,12 +156,19 @@ def _add_route(reach: Reach, draft: Draft, route: Route, pattern: Pattern) -> No
             entry = _entry(reach, route, method, pattern, folded)
             draft.add(reach.host or subdomain, method, pattern, entry.endpoint)
             draft.entries.append(entry)
-        # A child that tells slashes apart may say twice what is one path for the application around it.
-        elif taken.method == route.method and taken.function is not route.function:
+        elif taken.method == route.method and not _says_twice(reach.app, taken, route):
             raise RegistrationError(
                 f"{route.method or 'HTTP'} {pattern.text} at {route.place} is the same route as "
                 f"{taken.pattern.text} at {taken.place}; {DUPLICATE}"
             )
+
+
+def _says_twice(app: App, taken: Route, route: Route) -> bool:
+    """Whether both are one thing that an application says of two paths, which are one for the application around it.
+
+    An application that tells slashes apart serves its assets so.
+    """
+    return taken.function is route.function and taken in app.written.routes
 
 
 def _methods(method: str | None) -> tuple[str, ...]:
