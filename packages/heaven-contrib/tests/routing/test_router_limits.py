@@ -8,6 +8,7 @@ import pytest
 
 from heaven import Request
 from heaven_contrib.routing import Gateway, ImproperlyConfigured, Router, get, post
+from heaven_contrib.routing.params import Form
 from heaven_testing import Client
 
 
@@ -47,3 +48,27 @@ def test_limits_that_cant_work_are_refused_when_declared(said):
 
         @post("/", **said)
         async def nothing() -> None: ...
+
+
+async def whole(data: dict[str, int]) -> int:
+    return len(data)
+
+
+async def field(name: str = Form()) -> str:
+    return name
+
+
+async def unasked() -> None: ...
+
+
+async def dependent(field: str) -> str:
+    return field
+
+
+@pytest.mark.parametrize("function", [whole, field, dependent], ids=["body", "form", "dependency"])
+def test_a_body_that_is_streamed_is_read_by_nobody_else(function):
+    """A handler that takes pieces, and is given the whole as well, is refused when it is wired."""
+    app = Router(routes=[post("/", stream=True)(function)], dependencies={"field": field})
+    with pytest.raises(ImproperlyConfigured, match=r"stream=True, and it or one of its dependencies takes the body"):
+        app.wire()
+    Router(routes=[post("/", stream=True)(unasked)], dependencies={"field": field}).wire()

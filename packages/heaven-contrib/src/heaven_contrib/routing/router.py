@@ -86,8 +86,8 @@ class Router(App, Decorators):
         exception_handlers: by status code or exception class.
         middleware: the outermost first.
         response_class: what a returned value is made into.
-        response_cookies: cookies of every response.
-        response_headers: header fields of every response.
+        response_cookies: cookies of what handlers answer; errors carry none.
+        response_headers: header fields, likewise.
         lifespan: an async context manager function that gets this application; in place of on_startup and on_shutdown.
         tags: for the documentation.
         deprecated: for the documentation.

@@ -12,6 +12,7 @@ from heaven.serving.foreign import Foreign
 from heaven_contrib.routing.binding.extraction import Binding, bind
 from heaven_contrib.routing.declarations.leaves import Leaf
 from heaven_contrib.routing.dependencies.resolution import Resolution
+from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.levels.exception_handlers import rescues
 from heaven_contrib.routing.levels.permissions import compile_permissions
 from heaven_contrib.routing.levels.request_hooks import compile_after, compile_before
@@ -218,6 +219,7 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
     binder = _Binder(around, leaf)
     cached = around.root.written.made.setdefault(CACHED, {})
     resolution = Resolution(function, merged.dependencies, binder, cached=cached, place=leaf.place)
+    _check_stream(around, leaf, resolution)
     resolve = resolution.resolve if resolution.names else None
     cleans = resolution.has_cleanup
     called = called_async(function, leaf.handler.sync_to_thread)
@@ -237,6 +239,15 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
         call = cleaned(call)
     documented = _documented(leaf, merged, resolution.bindings, guarded=bool(runs.permissions))
     return FoldedRoute(call=call, lines=_lines(levels), merged=merged, cleans=cleans, documented=documented)
+
+
+def _check_stream(around: Surrounded, leaf: Leaf, resolution: Resolution) -> None:
+    """Refuse to read a body whole that is left to the handler piece by piece."""
+    if around.route.options.stream and any(binding.needs_body for binding in resolution.bindings):
+        raise ImproperlyConfigured(
+            f"{leaf.handler.label} at {leaf.handler.place} has stream=True, and it or one of its dependencies takes "
+            "the body, a form or a file; read request.stream() or request.parts(), or leave stream out"
+        )
 
 
 CACHED = "cached dependencies"
