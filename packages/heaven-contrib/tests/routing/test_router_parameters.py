@@ -498,3 +498,10 @@ async def test_core_routes_are_redirected_as_the_levels_around_them_say():
     inner = Router()
     inner.GET("/core", core)
     assert [307] == await texts(Router(routes=[Include("/in", app=inner, redirect_slashes=True)]), "/in/core/")
+
+
+@pytest.mark.parametrize("kind", [Router, Application])
+def test_a_parameter_that_nobody_takes_is_refused_by_name(kind):
+    """A slip of the pen is told with its line and the near misses."""
+    with pytest.raises(ImproperlyConfigured, match=r"test_router_parameters.py:\d+ got permision: .*'permissions'"):
+        kind(permision=[])

@@ -11,6 +11,7 @@ Example:
 from __future__ import annotations
 
 from heaven.routing.converters import register_converter
+from heaven_contrib.routing.app_options import AppOptions
 from heaven_contrib.routing.binding.reserved import State
 from heaven_contrib.routing.declarations.declaration import HandlerDeclaration
 from heaven_contrib.routing.declarations.gateways import Gateway, WebhookGateway, WebSocketGateway
@@ -52,7 +53,7 @@ from heaven_contrib.routing.responding.responses import (
     ResponseOptions,
     StreamingResponse,
 )
-from heaven_contrib.routing.router import Application, AppOptions, ChildRouter, Router
+from heaven_contrib.routing.router import Application, ChildRouter, Router
 
 __all__ = [
     "APIView",

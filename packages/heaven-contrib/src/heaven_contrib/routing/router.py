@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack
 
 from heaven.app import App
 from heaven.callables import awaitable
@@ -14,6 +14,7 @@ from heaven.declaring.registrations import Event, Part, Route, checked_pattern
 from heaven.declaring.surrounds import undeclared
 from heaven.declaring.verbs import checked_options
 from heaven.errors import NoSuchURL
+from heaven_contrib.routing.app_options import AppOptions, check_app_options
 from heaven_contrib.routing.declarations.branches import checked_app, checked_routes
 from heaven_contrib.routing.declarations.gateways import Gateway, WebhookGateway, WebSocketGateway, checked_text
 from heaven_contrib.routing.declarations.hosts import Host
@@ -42,29 +43,6 @@ if TYPE_CHECKING:
     from heaven_contrib.routing.responding.responses import Response
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class AppOptions(TypedDict, total=False):
-    """What a Router takes of `heaven.App` besides its own parameters."""
-
-    config: Any
-    """The settings, read with `router.CONFIG(name)`."""
-    domain: str | None
-    """The domain whose subdomains count."""
-    hosts: Sequence[str] | None
-    """The hosts that are served."""
-    trusted_proxies: Sequence[str]
-    """Addresses and networks whose Forwarded headers count."""
-    debug: bool
-    """Show tracebacks to the client."""
-    max_body_size: int | None
-    """Bytes a request's body may have."""
-    timeout: float | None
-    """Seconds for the body to arrive, and again for the handler."""
-    monitor: float | None
-    """Report what holds the event loop for longer than this many seconds."""
-    origins: Sequence[str] | None
-    """The Origins whose pages may open WebSockets."""
 
 
 class Router(App, Decorators):
@@ -151,6 +129,7 @@ class Router(App, Decorators):
                 f"{where} got lifespan and on_startup or on_shutdown; say it all in the lifespan"
             )
         redirects = redirect_slashes if redirect_slashes is not None else self._kind == "application"
+        check_app_options(options, where)
         super().__init__(lifespan=lifespan, slashes="redirect" if redirects else "strict", **options)
         self.path: str = _checked_path(path, where)
         self.name: str | None = checked_text(name, "name", where)
@@ -408,4 +387,4 @@ def _forget_cached(app: App) -> None:
         cell.empty()
 
 
-__all__ = ["AppOptions", "Application", "ChildRouter", "Router"]
+__all__ = ["Application", "ChildRouter", "Router"]
