@@ -232,12 +232,6 @@ def test_what_can_not_work_is_refused_at_construction(kind, wrong):
         kind("/x", **wrong)
 
 
-def test_an_unknown_parameter_is_refused(kind):
-    """A parameter that nobody knows is a TypeError, as everywhere in Python."""
-    with pytest.raises(TypeError, match="dependancies"):
-        kind(dependancies={})
-
-
 async def test_parameters_may_stand_in_their_order():
     """They are accepted by position in the order of the style."""
     seen = []
