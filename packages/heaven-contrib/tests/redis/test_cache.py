@@ -413,8 +413,8 @@ async def test_closing_waits_for_refreshes(redis: Redis):
     async with Cache(redis, "shop") as cache:
         await stale(cache)
         work = Work("new", held=True)
-        await cache.get_or_set("key", work, ttl=60, stale=60)
         asyncio.get_running_loop().call_later(0.05, work.go.set)
+        await cache.get_or_set("key", work, ttl=60, stale=60)
 
     assert (1, before) == (work.ended, asyncio.all_tasks())
     assert "new" == await cache.get_or_set("key", Work("newer"), ttl=60, stale=60)
