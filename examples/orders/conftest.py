@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 from heaven_testing import MySQLServer, RedisServer
+from redis import Redis
 
 numbers = count(1)
+
+REDIS_DATABASES = 16
+"""So many has a Redis that is told nothing else; shops that run at the same time must not hear each other."""
 
 
 @pytest.fixture(scope="module", params=["application", "declared.application"], ids=["verbs", "declared"])
@@ -39,17 +43,20 @@ def load(load: Callable[..., Any], module: str) -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def on_servers(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
-    """Settings for a shop on real servers, with a database of its own: `on_servers()`."""
+    """Settings for a shop on real servers, with a database of its own on each: `on_servers()`."""
 
     def settings() -> dict[str, str]:
         mysql: MySQLServer = request.getfixturevalue("mysql_server")
         redis: RedisServer = request.getfixturevalue("redis_server")
-        database = f"shop_{next(numbers)}"
+        number = next(numbers)
+        database = f"shop_{number}"
         mysql.execute(f"CREATE DATABASE {database}")
-        redis.flush()
+        url = f"{redis.url.removesuffix('/0')}/{number % REDIS_DATABASES}"
+        with Redis.from_url(url) as client:
+            client.flushdb()
         return {
             "SHOP_DATABASE": f"mysql://{mysql.user}@{mysql.host}:{mysql.port}/{database}",
-            "SHOP_REDIS": redis.url,
+            "SHOP_REDIS": url,
         }
 
     return settings
