@@ -249,7 +249,7 @@ async def test_a_full_pool_is_a_503_by_the_deadline_and_slots_come_back(redis_se
         await asyncio.wait(holders)
 
         assert {503} == {waiter.exception().status for waiter in waiters[1::2]}
-        assert 0.25 < took < 0.3 + 0.5
+        assert 0.25 < took < 5  # whoever holds a slot holds it for a minute
         assert [True] * 20 == await asyncio.gather(*(battery.read(lambda client: client.ping()) for _ in range(20)))
 
 

@@ -150,7 +150,7 @@ async def test_a_server_that_never_speaks_is_an_error_by_the_deadline(driver, si
     took, error = await seconds(database.connect())
 
     assert isinstance(error, ConnectionFailed)
-    assert 0.4 < took < 1.5
+    assert 0.4 < took < 5
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -253,7 +253,7 @@ async def test_disconnecting_waits_to_its_deadline_and_no_longer(mysql_url, mysq
     sleeping = asyncio.create_task(seconds(database.fetch_value("SELECT SLEEP(60)")))
     await _sleeping(mysql_server)
     took, _ = await seconds(database.disconnect())
-    assert 0.4 < took < 2
+    assert 0.4 < took < 10
     took, error = await sleeping
     assert (took < 10, getattr(error, "status", None)) == (True, 503)
 
