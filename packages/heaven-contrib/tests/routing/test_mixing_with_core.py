@@ -751,7 +751,8 @@ async def test_nothing_grows_over_two_thousand_requests():
     gc.collect()
     after = Counter(type(each).__qualname__ for each in gc.get_objects())
     assert {201: 400, 422: 400, 410: 400, 404: 400, "websocket.accept": 400} == dict(answers)
-    grown = {kind: count - before[kind] for kind, count in after.items() if count - before[kind] > 50}
+    # What a request of one kind leaves behind is there 400 times; less comes from the test run around it.
+    grown = {kind: count - before[kind] for kind, count in after.items() if count - before[kind] >= 400}
     assert {} == grown
 
 
