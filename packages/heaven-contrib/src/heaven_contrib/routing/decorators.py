@@ -83,22 +83,17 @@ class Decorators(ABC):
         self, path: str = "/", **parameters: Unpack[SocketParameters]
     ) -> Callable[[Callable[P, R]], HandlerDeclaration[P, R]]:
         """Declare a handler for WebSockets, and serve it; a decorator, see `heaven_contrib.routing.websocket`."""
-        declared = handlers.websocket(path, **parameters)
-
-        def decorate(function: Callable[P, R]) -> HandlerDeclaration[P, R]:
-            declaration = declared(function)
-            self.serve(WebSocketGateway(handler=declaration))
-            return declaration
-
-        return decorate
+        return _served(handlers.websocket(path, **parameters), self.serve, WebSocketGateway)
 
 
 def _served(
-    declared: Callable[[Callable[P, R]], HandlerDeclaration[P, R]], serve: Callable[[Any], None]
+    declared: Callable[[Callable[P, R]], HandlerDeclaration[P, R]],
+    serve: Callable[[Any], None],
+    gateway: type[Gateway] = Gateway,
 ) -> Callable[[Callable[P, R]], HandlerDeclaration[P, R]]:
     def decorate(function: Callable[P, R]) -> HandlerDeclaration[P, R]:
         declaration = declared(function)
-        serve(Gateway(handler=declaration))
+        serve(gateway(handler=declaration))
         return declaration
 
     return decorate
