@@ -43,7 +43,7 @@ async def seen(way: Way, feature: Feature, levels: tuple[str, ...]) -> Any:
     entry = next(each for each in app.wire().entries if each.method == "GET" and each.folded is not None)
     async with Client(app, base_url=f"http://{way.form.host}", raise_app_exceptions=False) as client:
         response = await client.get(way.url + feature.url)
-    return feature.see(response, entry.folded.documented, log)
+    return feature.see(response, entry.folded.merged, log)
 
 
 def alone() -> list[Any]:

@@ -197,9 +197,9 @@ def test_what_documentation_says(kind, said, expected):
     async def read() -> None: ...
 
     app = kind(routes=[Include("/a", routes=[read])], **said)
-    found = {id(entry.folded.documented): entry.folded.documented for entry in app.wire().entries}
-    for documented in found.values():
-        assert expected == {name: getattr(documented, name) for name in expected}
+    found = {id(entry.folded.merged): entry.folded.merged for entry in app.wire().entries}
+    for merged in found.values():
+        assert expected == {name: getattr(merged, name) for name in expected}
 
 
 @pytest.mark.parametrize(

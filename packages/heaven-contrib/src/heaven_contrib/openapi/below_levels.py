@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from heaven_contrib.openapi.facts import Facts
 
 if TYPE_CHECKING:
-    from heaven_contrib.routing.serving.documented import Documented
     from heaven_contrib.routing.serving.folding import Merged
 
 
@@ -35,7 +34,7 @@ def below_levels(facts: Facts, merged: Merged, *, guarded: bool) -> Facts:
     )
 
 
-def headers_of(said: Documented | Merged) -> Mapping[str, Any]:
+def headers_of(said: Merged) -> Mapping[str, Any]:
     """The header fields that levels declare; cookies are one of them (OpenAPI 3.1 4.8.17 has no other place).
 
     Args:

@@ -19,25 +19,24 @@ from heaven_contrib.routing.responding.responses import (
 
 if TYPE_CHECKING:
     from heaven_contrib.routing.serving.documented import Documented
+    from heaven_contrib.routing.serving.folding import Merged
 
 _OCTETS = "application/octet-stream"
 
 
-def success_of(
-    documented: Documented, response_class: type[Response] | None, *, has_body: bool
-) -> tuple[int, OpenAPIResponse]:
+def success_of(documented: Documented, levels: Merged, *, has_body: bool) -> tuple[int, OpenAPIResponse]:
     """The status and answer of a handler.
 
     Args:
         documented: what is known of its route.
-        response_class: what the innermost level makes of values that are no responses.
+        levels: what its levels come to.
         has_body: whether answers to its method have one.
     """
-    status, headers = documented.status_code, headers_of(documented) or None
+    status, headers = documented.status_code, headers_of(levels) or None
     kinds = [each for each in members(documented.returns) if each not in (None, NoneType)]
     classes = [each for each in kinds if isinstance(each, type) and issubclass(each, Response)]
     values = [each for each in kinds if each not in classes and each is not heaven.Response]
-    made = classes[0] if classes else response_class if values else None
+    made = classes[0] if classes else levels.response_class if values else None
     redirects = made is not None and issubclass(made, RedirectResponse)
     if redirects and not 300 <= status < 400:
         status = 307

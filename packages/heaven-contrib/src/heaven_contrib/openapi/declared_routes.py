@@ -18,42 +18,45 @@ if TYPE_CHECKING:
     from heaven.serving.wiring import Entry
     from heaven_contrib.openapi.paths import Template
     from heaven_contrib.routing.declarations.gateways import WebhookGateway
-    from heaven_contrib.routing.responding.responses import Response
     from heaven_contrib.routing.serving.documented import Documented
+    from heaven_contrib.routing.serving.folding import Merged
 
 
 def declared_facts(
     entry: Entry,
     documented: Documented,
-    response_class: type[Response] | None,
+    levels: Merged,
     template: Template,
     recovery: Recovery | None,
+    *,
+    guarded: bool,
 ) -> Facts:
     """What a declared route says of itself.
 
     Args:
         entry: its line of the wiring.
-        documented: what its levels, signature and dependencies come to.
-        response_class: what the innermost level makes of values that are no responses.
+        documented: what its signature and dependencies come to.
+        levels: what its levels come to.
         template: its path, as the document spells it.
         recovery: what answers its errors.
+        guarded: whether permissions may refuse it.
     """
     where = f"{entry.method} {entry.pattern.text} at {entry.route.place}"
     body = body_of(documented.parameters) or _streamed(entry, documented)
-    status, success = success_of(documented, response_class, has_body=entry.method != "HEAD")
+    status, success = success_of(documented, levels, has_body=entry.method != "HEAD")
     return Facts(
         where=where,
         name=documented.name,
         operation_id=documented.operation_id,
         summary=documented.summary or title_of(documented.handler),
         description=documented.description,
-        tags=documented.tags,
-        deprecated=documented.deprecated,
-        security=documented.security,
+        tags=levels.tags,
+        deprecated=levels.deprecated,
+        security=levels.security,
         fields=fields_of(documented.parameters, template),
         body=body,
         responses={status: success, **checked_responses(documented.responses, where)},
-        errors=_errors(entry, documented, template, body),
+        errors=_errors(entry, documented, template, body, guarded=guarded),
         recovery=recovery,
     )
 
@@ -99,7 +102,9 @@ def _streamed(entry: Entry, documented: Documented) -> Body | None:
     return described_body(said) if said else Body(content={"*/*": Any}, required=False)
 
 
-def _errors(entry: Entry, documented: Documented, template: Template, body: Body | None) -> frozenset[int]:
+def _errors(
+    entry: Entry, documented: Documented, template: Template, body: Body | None, *, guarded: bool
+) -> frozenset[int]:
     """What can be answered before and after the handler."""
     parameters = documented.parameters
     malformed = can_be_malformed(parameters)
@@ -107,7 +112,7 @@ def _errors(entry: Entry, documented: Documented, template: Template, body: Body
         status
         for status, can_happen in {
             400: malformed or any(each.source == "query" for each in parameters),
-            403: documented.guarded,
+            403: guarded,
             404: not takes_any_text(entry.pattern),
             413: entry.max_body_size is not None and (entry.method in BODY_METHODS or body is not None),
             415: malformed,

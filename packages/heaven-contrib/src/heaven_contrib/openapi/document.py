@@ -160,7 +160,7 @@ def _facts(entry: Entry, template: Template, domain: str | None) -> Facts:
         if folded.documented is None:
             facts = below_levels(core_facts(entry, template, recovery), levels, guarded=folded.guarded)
         else:
-            facts = declared_facts(entry, folded.documented, levels.response_class, template, recovery)
+            facts = declared_facts(entry, folded.documented, levels, template, recovery, guarded=folded.guarded)
     return replace(facts, servers=servers_of(entry, domain))
 
 

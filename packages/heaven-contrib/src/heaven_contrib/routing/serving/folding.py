@@ -237,7 +237,7 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
         call = surrounded(call, runs, respond)
     if cleans:
         call = cleaned(call)
-    documented = _documented(leaf, merged, resolution.bindings, guarded=bool(runs.permissions))
+    documented = _documented(leaf, resolution.bindings)
     return FoldedRoute(call=call, lines=_lines(levels), merged=merged, cleans=cleans, documented=documented)
 
 
@@ -314,24 +314,17 @@ def _distinct(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
-def _documented(leaf: Leaf, merged: Merged, bindings: tuple[Binding, ...], *, guarded: bool) -> Documented:
+def _documented(leaf: Leaf, bindings: tuple[Binding, ...]) -> Documented:
     handler = leaf.handler
     return Documented(
         name=leaf.name,
         operation_id=leaf.operation_id,
         summary=handler.summary,
         description=handler.description,
-        tags=merged.tags,
-        deprecated=merged.deprecated,
-        security=merged.security,
-        include_in_schema=merged.include_in_schema,
         parameters=_distinct(each for binding in bindings for each in binding.parameters),
         returns=handler.returns,
         status_code=handler.status_code,
         media_type=handler.media_type,
         responses=handler.responses,
-        response_headers=merged.response_headers,
-        response_cookies=merged.response_cookies,
-        guarded=guarded,
         handler=handler.function,
     )
