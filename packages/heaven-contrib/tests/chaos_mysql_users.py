@@ -42,7 +42,7 @@ async def transfers(
         await db.execute_many("INSERT INTO accounts VALUES (:id, :balance)", rows)
         for _ in range(5):
             await transfer(db)
-        usual = max(seen)
+        usual = min(seen)  # without what the machine did meanwhile
         for start in range(0, cancels, 20):
             users = [asyncio.create_task(transfer(db)) for _ in range(min(20, cancels - start))]
             for user in users:

@@ -25,6 +25,11 @@ async def sleep(req, res, ctx):
     }
 
 
+async def door(req, res, ctx):
+    """A query that takes as long as somebody else has the lock `door`."""
+    return {"entered": await req.app.peek(DATABASE).fetch_value("SELECT GET_LOCK('door', 600)")}
+
+
 async def order(req, res, ctx):
     """A change that is kept when the response is sent."""
     await ctx.peek(TRANSACTION).execute("INSERT INTO orders VALUES (:name)", {"name": req.params["name"]})
@@ -43,5 +48,6 @@ def make(url: str | None = None) -> App:
     app.GET("/livez", livez)
     app.GET("/number", number)
     app.GET("/sleep/:seconds:float", sleep)
+    app.GET("/door", door)
     app.POST("/orders/:name", order)
     return app

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from heaven_contrib.sql import Database
+from sql_patience import PATIENT
 
 KINDS = ("sqlite", "memory", "aiomysql", "asyncmy")
 
@@ -22,11 +24,20 @@ def mysql_url(request):
         server = request.getfixturevalue("mysql_server")
         name = f"heaven_{next(_numbers)}"
         server.execute(f"CREATE DATABASE {name}")
-        request.addfinalizer(lambda: server.execute(f"DROP DATABASE {name}"))
-        query = "&".join(f"{option}={value}" for option, value in {"driver": driver, **options}.items())
+        request.addfinalizer(lambda: drop(server, name))
+        given = {"driver": driver, "acquire_timeout": PATIENT, **options}
+        query = "&".join(f"{option}={value}" for option, value in given.items())
         return f"mysql://{server.user}@{server.host}:{server.port}/{name}?{query}"
 
     return make
+
+
+def drop(server, name):
+    """Drop a database, and first end what was left to run in it: it would be waited for."""
+    for (number,) in server.execute(f"SELECT id FROM information_schema.processlist WHERE db = '{name}'"):
+        with suppress(RuntimeError):  # it has ended by itself
+            server.execute(f"KILL {number}")
+    server.execute(f"DROP DATABASE {name}")
 
 
 @pytest.fixture
@@ -36,7 +47,7 @@ def database_url(request, tmp_path, mysql_url):
     def make(kind, **options):
         if kind in ("aiomysql", "asyncmy"):
             return mysql_url(kind, **options)
-        query = "&".join(f"{option}={value}" for option, value in options.items())
+        query = "&".join(f"{option}={value}" for option, value in {"acquire_timeout": PATIENT, **options}.items())
         place = "sqlite://:memory:" if kind == "memory" else f"sqlite:///{Path(tmp_path) / 'test.db'}"
         return f"{place}?{query}"
 
@@ -52,7 +63,7 @@ def kind(request):
 @pytest.fixture
 async def db(kind, database_url):
     """A connected database with a table `notes`."""
-    async with Database(database_url(kind, start_timeout=5, drain_timeout=5)) as database:
+    async with Database(database_url(kind, start_timeout=60, drain_timeout=5)) as database:
         key = "INTEGER PRIMARY KEY" if database.dialect == "sqlite" else "INT AUTO_INCREMENT PRIMARY KEY"
         await database.execute(f"CREATE TABLE notes (id {key}, text VARCHAR(200) UNIQUE, size INT)")
         yield database

@@ -101,13 +101,9 @@ def careless(monkeypatch):
 
 
 async def test_a_server_that_forgets_is_found(mysql_server):
-    """Writes are missed when the server acknowledges before they are on its disk."""
-
-    async def forgetful(chance, server, driver, **options):
-        server.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 0")
-        return await killed(chance, server, driver, **options)
-
-    assert await finds(forgetful, mysql_server)
+    """Writes are missed when the server acknowledges them and never brings them to its disk."""
+    # Not innodb_flush_log_at_trx_commit=0: where the log is mapped into memory, as in /dev/shm, a kill loses none of it.
+    assert await finds(killed, mysql_server, repeats=1, engine="MEMORY")
 
 
 async def test_an_answer_before_the_commit_is_found(monkeypatch, mysql_server):
@@ -183,14 +179,16 @@ async def test_starting_without_patience_is_found(mysql_server):
 async def test_keeping_what_was_cancelled_is_found(monkeypatch, mysql_server):
     """The sum of balances is wrong when half a transfer is committed."""
     monkeypatch.setattr(MySQLConnection, "rollback", MySQLConnection.commit)
-    lost = 0
-    for seed in range(4):
-        lost += (await transfers(random.Random(seed), mysql_server, "aiomysql", cancels=200)).lost
-    assert lost > 0
+    seed = 0
+    while not (await transfers(random.Random(seed), mysql_server, "aiomysql", cancels=200)).lost:
+        seed += 1
+        assert seed < 60
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-async def test_reading_the_answer_to_another_question_is_found(driver, blind, careless, monkeypatch, mysql_server):
+async def test_reading_the_answer_to_another_question_is_found(
+    driver, blind, careless, impatient, monkeypatch, mysql_server
+):
     """Answers go to the wrong caller when a connection is used again whose answer nobody has read."""
 
     async def send(self, statement):
@@ -224,6 +222,6 @@ async def test_a_pool_that_loses_connections_is_found(impatient, monkeypatch, my
     assert await finds(starved, mysql_server, acquire_timeout=0.3)
 
 
-async def test_a_session_that_is_not_reset_is_found(careless, mysql_server):
+async def test_a_session_that_is_not_reset_is_found(careless, impatient, mysql_server):
     """The next user sees what the last one has changed."""
     assert await finds(sessions, mysql_server, repeats=1)
