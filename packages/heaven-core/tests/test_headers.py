@@ -85,6 +85,20 @@ def test_request_headers_agree_with_a_plain_reading(pairs: list[tuple[str, str]]
     assert len(expected) == len(headers)
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdABCD"), VALUES), max_size=12),
+    st.lists(st.sampled_from("abcdeABCDE"), max_size=12),
+)
+def test_the_order_of_questions_does_not_count(pairs: list[tuple[str, str]], names: list[str]) -> None:
+    """A name gives the same whether it is asked for first or last, once or twice, before the whole or after it."""
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in pairs]
+    headers, whole = Headers(raw), Headers(raw)
+    everything = dict(whole)
+
+    assert [everything.get(name.lower()) for name in names] == [headers.get(name) for name in names]
+    assert [everything.get(name.lower()) for name in names] == [whole.get(name) for name in names]
+
+
 @given(st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=8)), max_size=8), st.text(max_size=8))
 def test_any_bytes_can_be_read(raw: list[tuple[bytes, bytes]], name: str) -> None:
     """Whatever bytes a server hands over, reading them doesn't fail, and every name that is listed is found."""
@@ -351,3 +365,8 @@ def test_media_types_take_linear_time(read: Callable[[str], object], unit: str) 
 def test_repeated_headers_are_joined_in_linear_time() -> None:
     """Thousands of headers of one name are joined once, not one by one."""
     assert is_linear(lambda text: Headers([(b"X", b"v")] * len(text))["x"], "a")
+
+
+def test_all_of_many_headers_are_read_in_linear_time() -> None:
+    """Whoever asks for every one of thousands of names does not have each of them looked for."""
+    assert is_linear(lambda text: dict(Headers([(b"%d" % number, b"") for number in range(len(text))])), "a")

@@ -20,6 +20,8 @@ TCHAR = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 
 _NAME = re.compile(f"{TCHAR}++")
 _FORBIDDEN = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_FEW = 4
+"""For so many names the pairs are gone through, each time anew; whoever asks for more has them all sorted, once."""
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -117,7 +119,7 @@ class Headers(Mapping[str, str]):
     """The headers of a request: read by name in any case, repeats joined (RFC 9110 5.3).
 
     `headers["x"]` joins what came more than once with `, ` (cookies with `; `); `getall` keeps them apart. `x_user` and
-    `x-user` are two names. Building it costs nothing: the first look-up reads the pairs, once.
+    `x-user` are two names. Building it costs nothing, and a name that is asked for again is known.
 
     Args:
         raw: the pairs of the ASGI scope; names may be in capitals. It is kept as `headers.raw`.
@@ -132,33 +134,41 @@ class Headers(Mapping[str, str]):
         True
     """
 
-    __slots__ = ("_values", "raw")
+    __slots__ = ("_found", "_sorted", "raw")
 
     def __init__(self, raw: RawHeaders) -> None:
         self.raw: RawHeaders = raw
-        self._values: dict[bytes, bytes] | None = None
+        self._found: dict[str, str | None] = {}
+        self._sorted: dict[bytes, list[bytes]] | None = None
 
-    def _read(self) -> dict[bytes, bytes]:
-        # PERF: dict() and one test for capitals take 1.5 microseconds for 12 headers; going through them takes 3.1.
-        raw = self.raw
-        values = dict(raw)
-        if len(values) != len(raw) or not b"".join(values).islower():
-            gathered: dict[bytes, list[bytes]] = {}
-            for name, value in raw:
-                gathered.setdefault(name.lower(), []).append(value)
-            values = {name: (b"; " if name == b"cookie" else b", ").join(all_) for name, all_ in gathered.items()}
-        self._values = values
-        return values
+    def _find(self, name: str) -> str | None:
+        try:
+            key = name.encode("latin-1").lower()
+        except UnicodeEncodeError:
+            return None
+        if len(self._found) < _FEW:
+            # PERF: 0.4 microseconds for 7 headers; to sort them and look takes 1.0.
+            size = len(key)
+            values = [value for found, value in self.raw if len(found) == size and found.lower() == key]
+        else:
+            values = self._by_name().get(key, [])
+        if len(values) > 1:
+            return (b"; " if key == b"cookie" else b", ").join(values).decode("latin-1")
+        return values[0].decode("latin-1") if values else None
+
+    def _by_name(self) -> dict[bytes, list[bytes]]:
+        if self._sorted is None:
+            self._sorted = {}
+            for name, value in self.raw:
+                self._sorted.setdefault(name.lower(), []).append(value)
+        return self._sorted
 
     def __getitem__(self, name: str) -> str:
         """The value of a header, repeats joined; KeyError where it is absent."""
-        values = self._values
-        if values is None:
-            values = self._read()
-        try:
-            return values[name.encode("latin-1").lower()].decode("latin-1")
-        except UnicodeEncodeError:
-            raise KeyError(name) from None
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
 
     @overload
     def get(self, key: str, default: None = None, /) -> str | None: ...
@@ -166,14 +176,12 @@ class Headers(Mapping[str, str]):
     def get(self, key: str, default: str | Default, /) -> str | Default: ...
     def get(self, key: str, default: Any = None, /) -> Any:
         """The value of a header, repeats joined, or `default` where it is absent."""
-        values = self._values
-        if values is None:
-            values = self._read()
-        try:
-            value = values.get(key.encode("latin-1").lower())
-        except UnicodeEncodeError:
-            return default
-        return default if value is None else value.decode("latin-1")
+        found = self._found
+        if key in found:
+            value = found[key]
+        else:
+            value = found[key] = self._find(key)
+        return default if value is None else value
 
     def getall(self, name: str) -> list[str]:
         """Every value of a header, in the order they came; an empty list where it is absent."""
@@ -186,11 +194,11 @@ class Headers(Mapping[str, str]):
 
     def __iter__(self) -> Iterator[str]:
         """The names, each once and lower-case, in the order they came."""
-        return iter([name.decode("latin-1") for name in self._values or self._read()])
+        return iter([name.decode("latin-1") for name in self._by_name()])
 
     def __len__(self) -> int:
         """How many distinct names there are."""
-        return len(self._values or self._read())
+        return len(self._by_name())
 
     def __repr__(self) -> str:
         """The pairs, without what authenticates somebody."""

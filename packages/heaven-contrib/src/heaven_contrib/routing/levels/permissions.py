@@ -8,13 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias, TypeGuard
 
 from heaven import Request
-from heaven.callables import is_async
 from heaven_contrib.routing.errors import ImproperlyConfigured, PermissionDenied
 from heaven_contrib.routing.places import shown
 from heaven_contrib.routing.shapes import listed, takes
 
-Check: TypeAlias = Callable[[Request], Awaitable[None]]
-"""Lets a request go on, or raises PermissionDenied."""
+Check: TypeAlias = Callable[[Request], Awaitable[None] | None]
+"""Lets a request go on, or raises PermissionDenied: at once, or when it is awaited what it gives."""
 
 
 def _is_permission(value: Any) -> TypeGuard[Permission]:
@@ -205,19 +204,37 @@ def _answers(permission: Permission) -> bool:
     return callable(method) and takes(method, *own, "request", "apiview")
 
 
-def compile_permissions(permissions: Sequence[Permission], view: Any) -> tuple[Check, ...]:
-    """Permissions, ready to be asked: the instances are made, and async ones are told from sync ones.
+def compile_permissions(permissions: Sequence[Permission], view: Any) -> Check | None:
+    """Permissions, ready to be asked one after the other: their instances are made.
 
     Args:
         permissions: those of all levels around a route, the outermost first.
         view: the instance of the APIView that has the handler, or None.
 
     Returns:
-        What each request is held to, one after the other; each raises PermissionDenied, with the message of the
-        permission that refused.
+        What each request is held to; it raises PermissionDenied with the message of the permission that refused. None
+        where there is nothing to ask.
     """
-    # PERF: one check asks all of them; a coroutine for each would be a frame for each.
-    return (_together(tuple(map(_made, permissions)), view),) if permissions else ()
+    if not permissions:
+        return None
+    made = tuple(map(_made, permissions))
+    rules = tuple((each.has_permission, made[index:]) for index, each in enumerate(made))
+
+    # PERF: no coroutine as long as permissions allow at once.
+    def check(req: Request) -> Awaitable[None] | None:
+        for allows, these in rules:
+            answer = allows(req, view)
+            if answer is not True:
+                return rest(answer, *these, req=req)
+        return None
+
+    async def rest(answer: Any, asked: BasePermission, *others: BasePermission, req: Request) -> None:
+        if not await _settled(answer):
+            raise PermissionDenied(asked.message)
+        for permission in others:
+            await _ask(permission, req, view)
+
+    return check
 
 
 def _made(permission: Permission) -> BasePermission:
@@ -226,20 +243,6 @@ def _made(permission: Permission) -> BasePermission:
     if isinstance(permission, _Composed):
         return type(permission)(*map(_made, permission.operands))
     return permission
-
-
-def _together(permissions: Sequence[BasePermission], view: Any) -> Check:
-    rules = tuple((each.has_permission, is_async(each.has_permission), each) for each in permissions)
-
-    async def check(req: Request) -> None:
-        for allows, waits, permission in rules:
-            answer: Any = allows(req, view)
-            if waits:
-                answer = await answer
-            if answer is not True and not await _settled(answer):
-                raise PermissionDenied(permission.message)
-
-    return check
 
 
 __all__ = ["BasePermission", "Check", "Permission", "checked_permissions", "compile_permissions"]

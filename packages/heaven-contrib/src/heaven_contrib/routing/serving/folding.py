@@ -186,7 +186,7 @@ def _steps(placed: tuple[Placed, ...], kind: str) -> tuple[Step, ...]:
 def _runs(levels: list[Level], view: Any) -> Around:
     """What runs before and after the handler."""
     return Around(
-        permissions=compile_permissions([each for level in levels for each in level.permissions], view),
+        check=compile_permissions([each for level in levels for each in level.permissions], view),
         before=compile_before([hook for level in levels for hook in level.before_request]),
         after=compile_after([hook for level in reversed(levels) for hook in reversed(level.after_request)]),
     )

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from heaven.messages.websocket import WebSocket
     from heaven_contrib.routing.dependencies.plan import Read
     from heaven_contrib.routing.dependencies.resolution import Resolve
+    from heaven_contrib.routing.levels.permissions import Check
 
-Allow: TypeAlias = "Callable[[Request], Awaitable[None]]"
 Before: TypeAlias = "Callable[[Request], Awaitable[Any]]"
 After: TypeAlias = "Callable[[Request, Response], Awaitable[None]]"
 Respond: TypeAlias = Callable[[Any, Response], None]
@@ -29,12 +29,12 @@ Respond: TypeAlias = Callable[[Any, Response], None]
 class Around:
     """What runs before and after a handler: of all levels, the outermost first (`after`: the innermost)."""
 
-    permissions: Sequence[Allow] = ()
+    check: Check | None = None
     before: Sequence[Before] = ()
     after: Sequence[After] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.permissions or self.before or self.after)
+        return bool(self.check or self.before or self.after)
 
 
 def simple(function: AsyncFunction, read: Read | None, respond: Respond) -> AsyncFunction:
@@ -100,19 +100,22 @@ def surrounded(call: AsyncFunction, around: Around, respond: Respond = apply) ->
     """
     if not around:
         return call
-    permissions, before, after = tuple(around.permissions), tuple(around.before), tuple(around.after)
-    if not before and not after:
+    check, before, after = around.check, tuple(around.before), tuple(around.after)
+    if check is not None and not before and not after:
+        # PERF: not a coroutine around another one.
+        def call_if_allowed(req: Request, res: Response, ctx: Context) -> Awaitable[Any]:
+            waiting = check(req)
+            return call(req, res, ctx) if waiting is None else call_when_allowed(waiting, req, res, ctx)
 
-        async def call_if_allowed(req: Request, res: Response, ctx: Context) -> Any:
-            for allow in permissions:
-                await allow(req)
+        async def call_when_allowed(waiting: Awaitable[None], req: Request, res: Response, ctx: Context) -> Any:
+            await waiting
             return await call(req, res, ctx)
 
         return call_if_allowed
 
     async def call_between(req: Request, res: Response, ctx: Context) -> None:
-        for allow in permissions:
-            await allow(req)
+        if check is not None and (waiting := check(req)) is not None:
+            await waiting
         for hook in before:
             answer = await hook(req)
             if answer is not None:
@@ -156,13 +159,13 @@ def connected_between(call: AsyncFunction, around: Around) -> AsyncFunction:
         call: the call of its handler.
         around: what is before it. A value that a `before_request` gives back refuses the handshake with it.
     """
-    permissions, before = tuple(around.permissions), tuple(around.before)
-    if not permissions and not before:
+    check, before = around.check, tuple(around.before)
+    if check is None and not before:
         return call
 
     async def call_if_allowed(req: Request, ws: WebSocket, ctx: Context) -> None:
-        for allow in permissions:
-            await allow(req)
+        if check is not None and (waiting := check(req)) is not None:
+            await waiting
         for hook in before:
             answer = await hook(req)
             if answer is not None:
