@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import logging
 import sys
+from pathlib import Path
 
 from heaven import logs
 from heaven.logs import logger
@@ -33,6 +34,21 @@ def test_a_message_stays_on_one_line() -> None:
     log.filter(record)
 
     assert "from a\\r\\nINFO forged\\x1b[2J" == record.getMessage()
+
+
+def test_a_record_can_be_written_as_utf_8(tmp_path: Path) -> None:
+    """Class 44: a lone surrogate, in a message or in the text of an exception, loses no record in a file."""
+    log = logger("heaven.test-logs")
+    log.addHandler(handler := logging.FileHandler(tmp_path / "log", encoding="utf-8"))
+    log.propagate = False
+    try:
+        log.error("from %s", "\ud800", exc_info=ValueError("\udcff"))
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True
+        handler.close()
+
+    assert "from \\ud800\n  ValueError: \\udcff\n" == (tmp_path / "log").read_text(encoding="utf-8")
 
 
 def test_a_logger_escapes_once_however_often_it_is_asked_for() -> None:

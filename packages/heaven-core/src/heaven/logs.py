@@ -6,14 +6,15 @@ import logging
 import re
 import traceback
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# Control characters, what else ends a line, and surrogates, for which a handler that writes UTF-8 drops the record.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def logger(name: str) -> logging.Logger:
     r"""The logger of this name, made to escape control characters in messages and tracebacks, and to indent the latter.
 
     A message, and the text of an exception, often has what a client sent in it. A line break in that must not begin a
-    line that looks like another record, and ESC must not reach a terminal.
+    line that looks like another record, ESC must not reach a terminal, and what isn't UTF-8 must not lose the record.
 
     Example:
         >>> import sys
