@@ -281,6 +281,31 @@ async def test_an_event_waits_for_a_ping_that_is_being_sent() -> None:
     assert b"data: event\n\n" in [message.get("body") for message in wire.messages]
 
 
+async def test_an_event_goes_before_a_ping_that_is_late_already() -> None:
+    """Where the machine stood still for longer than the pause, an event that waits is sent next, and alone."""
+    wire = Wire()
+    go_on = asyncio.Event()
+
+    async def one() -> AsyncIterator[str]:
+        wire.slow = asyncio.Event()
+        await go_on.wait()
+        yield "event"
+
+    task = asyncio.create_task(deliver(wire, EventStream(one(), ping=1e-9)))
+    await wire.until(2)
+    go_on.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert wire.slow is not None
+    wire.slow.set()
+    wire.slow = asyncio.Event()
+    await wire.until(3)
+    assert wire.messages[2]["body"] == b"data: event\n\n"
+    wire.slow.set()
+    wire.slow = None
+    await task
+
+
 async def test_a_ping_waits_for_an_event_that_is_being_sent() -> None:
     """A client that reads slowly gets no comment in the middle of an event."""
     wire = Wire()

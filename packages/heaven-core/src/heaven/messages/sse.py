@@ -143,7 +143,7 @@ class EventStream:
         pace = Pace()
         async for event in self._events:
             content = encode_event(event)
-            if not pings.free.is_set():
+            while not pings.free.is_set():
                 await pings.free.wait()
             pings.sending = True
             try:
@@ -180,6 +180,9 @@ class _Pings:
             finally:
                 self.free.set()
             self.sent()
+            await asyncio.sleep(
+                self._pause
+            )  # an event that waits for this ping goes before the next
 
     def sent(self) -> None:
         self.sending = False
