@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -65,6 +66,11 @@ async def parts(req: Any, res: Any, ctx: Any) -> list[Any]:
             size += len(block)
         found.append([part.name, size])
     return found
+
+
+@app.GET("/cpu")
+async def cpu(req: Any, res: Any, ctx: Any) -> float:
+    return time.process_time()
 
 
 @app.GET("/memory")

@@ -16,13 +16,15 @@ from typing import Self
 
 import heaven
 
+PATIENT = 30.0
+"""Seconds for what has to happen: reached only where it never does, however busy the machine is."""
 BIN = Path(sys.executable).parent
 PATHS = (str(Path(__file__).parent), str(Path(heaven.__file__).parents[1]))
 COMMANDS: dict[str, list[str]] = {
     "uvicorn-httptools": ["uvicorn", "served:app", "--port", "0", "--http", "httptools", "--loop", "uvloop", "--lifespan", "on"],
     "uvicorn-h11": ["uvicorn", "served:app", "--port", "0", "--http", "h11", "--loop", "asyncio", "--lifespan", "on"],
-    "gunicorn": ["gunicorn", "served:app", "--bind", "127.0.0.1:0", "-w", "1", "-k", "uvicorn_worker.UvicornWorker"],
-    "hypercorn": ["hypercorn", "served:app", "--bind", "127.0.0.1:0", "--access-logfile", "/dev/null", "--error-logfile", "-"],
+    "gunicorn": ["gunicorn", "served:app", "--bind", "127.0.0.1:0", "-w", "1", "-k", "uvicorn_worker.UvicornWorker", "--graceful-timeout", "120"],
+    "hypercorn": ["hypercorn", "served:app", "--bind", "127.0.0.1:0", "--access-logfile", "/dev/null", "--error-logfile", "-", "--graceful-timeout", "120"],
     "granian": ["granian", "served:app", "--interface", "asgi", "--host", "127.0.0.1", "--workers", "1"],
 }  # fmt: skip
 
@@ -38,10 +40,11 @@ class Server:
 
     def __enter__(self) -> Self:
         command = COMMANDS[self.kind]
-        if self.kind == "granian":  # it says nothing of a port that it chose
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.port = free.getsockname()[1]
+        self._reserved = socket.socket()
+        if self.kind == "granian":  # it says nothing of a port that it chose; it shares one that nobody else gets
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._reserved.bind(("127.0.0.1", 0))
+            self.port = self._reserved.getsockname()[1]
             command = [*command, "--port", str(self.port)]
         python = [sys.executable, *(["-O"] if sys.flags.optimize else [])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(PATHS), "HEAVEN_TEST_TREE": str(self._tree)}
@@ -61,13 +64,13 @@ class Server:
         return self
 
     def _wait_until_up(self) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 2 * PATIENT
         while time.monotonic() < end and self.process.poll() is None:
             found = re.search(rb"127\.0\.0\.1:([1-9]\d*)", self.log.read_bytes())
             self.port = self.port or (int(found[1]) if found else 0)
             if self.port:
                 try:
-                    if Answer.of(exchange(self.port, get("/hello"))).status == 200:
+                    if Answer.of(exchange(self.port, get("/hello"), seconds=5)).status == 200:
                         return
                 except OSError:
                     pass
@@ -75,21 +78,22 @@ class Server:
         raise AssertionError(f"{self.kind} did not start:\n{self.written()}")
 
     def __exit__(self, *_: object) -> None:
+        self._reserved.close()
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(PATIENT)
             except subprocess.TimeoutExpired:
                 for child in self._children():
                     os.kill(child, signal.SIGKILL)
                 self.process.kill()
-                self.process.wait(10)
+                self.process.wait(PATIENT)
 
     def _children(self) -> list[int]:
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in listed.read_text().split()] if listed.exists() else []
 
-    def stop(self, seconds: float = 10) -> int:
+    def stop(self, seconds: float = PATIENT) -> int:
         """SIGTERM, and how the process ended; an error where it doesn't within this time."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
@@ -111,7 +115,7 @@ def post(target: str, body: bytes, *headers: str) -> bytes:
     return get(target, *headers, *([] if said else [f"Content-Length: {len(body)}"]), method="POST") + body
 
 
-def exchange(port: int, *pieces: bytes, seconds: float = 5.0, pause: float = 0.0) -> bytes:
+def exchange(port: int, *pieces: bytes, seconds: float = PATIENT) -> bytes:
     """Send these bytes and read until the server closes; TimeoutError where it doesn't in time."""
     end = time.monotonic() + seconds
     received = bytearray()
@@ -119,7 +123,6 @@ def exchange(port: int, *pieces: bytes, seconds: float = 5.0, pause: float = 0.0
         try:
             for piece in pieces:
                 connection.sendall(piece)
-                time.sleep(pause)
         except ConnectionError:
             pass  # refused half-way; what it says of that is still to be read
         while True:
@@ -165,7 +168,7 @@ def unchunked(body: bytes) -> bytes:
     return bytes(content)
 
 
-def read_response(connection: socket.socket, seconds: float = 5.0) -> bytes | None:
+def read_response(connection: socket.socket, seconds: float = PATIENT) -> bytes | None:
     """One whole response with a Content-Length; None for a close before its first byte, EOFError for one half-way."""
     connection.settimeout(seconds)
     received = b""
@@ -188,7 +191,7 @@ def read_response(connection: socket.socket, seconds: float = 5.0) -> bytes | No
 
 def upgrade(port: int, target: str, *headers: str) -> tuple[socket.socket, bytes]:
     """A WebSocket handshake: the connection, and what the server answered up to the end of its headers."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENT)
     fields = (
         "Upgrade: websocket",
         "Connection: Upgrade",
@@ -210,7 +213,7 @@ def masked(text: bytes) -> bytes:
     return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
 
 
-def wait_for_end(connections: Sequence[socket.socket], seconds: float) -> None:
+def wait_for_end(connections: Sequence[socket.socket], seconds: float = PATIENT) -> None:
     """Read until the server has closed all of these; TimeoutError where it doesn't in time."""
     end = time.monotonic() + seconds
     for connection in connections:

@@ -6,7 +6,6 @@ one that is throttled, shared, or traced for coverage is no slower by this watch
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -45,25 +44,3 @@ async def cpu_seconds_of(run: Callable[[], Awaitable[object]], tries: int = 5) -
         await run()
         best = min(best, time.process_time() - start)
     return best / slowness()
-
-
-async def longest_pause(work: Awaitable[object]) -> float:
-    """Seconds that the event loop made other tasks wait, at worst, while a piece of work went on."""
-    worst = 0.0
-
-    async def tick() -> None:
-        nonlocal worst
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(0.001)
-            worst = max(worst, time.perf_counter() - before - 0.001)
-
-    ticking = asyncio.create_task(tick())
-    try:
-        await asyncio.sleep(0)
-        await work
-        await asyncio.sleep(0.01)
-    finally:
-        ticking.cancel()
-        await asyncio.wait((ticking,))
-    return worst

@@ -204,11 +204,13 @@ async def test_streams_without_an_end_learn_of_the_shutdown() -> None:
     """Event streams end cleanly when the application is told that the server stops, before any connection is closed."""
     app = App()
     finished: list[str] = []
+    ticked = asyncio.Event()
 
     async def endless() -> AsyncIterator[str]:
         try:
             while True:
                 yield "tick"
+                ticked.set()
                 await asyncio.sleep(0.001)
         finally:
             finished.append("finally")
@@ -216,22 +218,23 @@ async def test_streams_without_an_end_learn_of_the_shutdown() -> None:
     app.GET("/", lambda req, res, ctx: res.events(endless()) and None)
     server = Server()
     serving = asyncio.ensure_future(server.serve(app))
-    await asyncio.sleep(0.02)
+    await ticked.wait()
     assert not serving.done()
     app.stopping.set()
-    sent = await asyncio.wait_for(serving, 5)
+    sent = await serving
     assert (["finally"], False) == (finished, sent[-1].get("more_body", False))
 
 
 @pytest.mark.parametrize("kind", ["receiving", "sending", "stubborn", "connecting", "failing"])
 async def test_sockets_learn_of_the_shutdown(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Open WebSockets are closed with 1001; a handler that doesn't end by that is cancelled, and AFTER hooks run."""
-    monkeypatch.setattr("heaven.serving.websocket_endpoint.GRACE", 0.05)
+    ends_by_itself = kind in ("receiving", "sending")
+    monkeypatch.setattr("heaven.serving.websocket_endpoint.GRACE", 60.0 if ends_by_itself else 0.05)
     app = App()
     unwound: list[str] = []
     ended: list[str] = []
     sent: list[Any] = []
-    closed = asyncio.Event()
+    begun, closed = asyncio.Event(), asyncio.Event()
     pending = [CONNECT]
 
     async def handler(req: Any, ws: Any, ctx: Any) -> None:
@@ -240,7 +243,9 @@ async def test_sockets_learn_of_the_shutdown(kind: str, monkeypatch: pytest.Monk
                 await ws.accept()
             while kind == "sending":
                 await ws.send_text("tick")
+                begun.set()
                 await asyncio.sleep(0.001)
+            begun.set()
             if kind in ("stubborn", "connecting"):
                 await asyncio.sleep(60)
             async for _ in ws:
@@ -266,9 +271,10 @@ async def test_sockets_learn_of_the_shutdown(kind: str, monkeypatch: pytest.Monk
     app.AFTER("/", lambda req, res, ctx: unwound.append(res.outcome))
     scope = {**http_scope(), "type": "websocket", "subprotocols": []}
     serving = asyncio.ensure_future(app(scope, receive, send))
-    await asyncio.sleep(0.02)
+    await begun.wait()
+    await asyncio.sleep(0)
     app.stopping.set()
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 30)
     expected = {"receiving": [], "sending": ["WebSocketDisconnected"]}.get(kind, ["CancelledError"])
     assert expected == ended
     codes = [message["code"] for message in sent if message["type"] == "websocket.close"]
@@ -279,13 +285,15 @@ async def test_sockets_learn_of_the_shutdown(kind: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("stubborn", [False, True])
 async def test_sockets_end_before_what_they_work_with(stubborn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that shuts down with WebSockets open: their handlers end first, then the SHUTDOWN steps run, in bounded time."""
-    monkeypatch.setattr("heaven.running.lifespan.LAST_WORDS", 0.1)
+    monkeypatch.setattr("heaven.running.lifespan.LAST_WORDS", 0.1 if stubborn else 60.0)
     monkeypatch.setattr("heaven.serving.websocket_endpoint.GRACE", 60.0 if stubborn else 0.02)
     order: list[str] = []
+    accepted = asyncio.Event()
     app = App()
 
     async def handler(req: Any, ws: Any, ctx: Any) -> None:
         await ws.accept()
+        accepted.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -297,7 +305,7 @@ async def test_sockets_end_before_what_they_work_with(stubborn: bool, monkeypatc
         server = Server(CONNECT)
         scope = {**http_scope(), "type": "websocket", "subprotocols": []}
         serving = asyncio.ensure_future(app(scope, server.receive, server.send))
-        await asyncio.sleep(0.01)
+        await accepted.wait()
     assert (["shutdown"] if stubborn else ["handler", "shutdown"]) == order
     serving.cancel()
     await asyncio.wait((serving,))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from heaven.bodies.multipart import Part, Source, parts
 from heaven.bodies.multipart_events import FormLimits, MultipartReader, boundary_of
 from heaven.errors import BadRequest, BodyTooLarge, ClientDisconnected, HTTPError, UnsupportedMediaType
+from slow_disk import SlowDisk
 
 MULTIPART = "multipart/form-data; boundary=x"
 
@@ -512,28 +513,15 @@ async def test_near_boundaries_are_linear(unit: bytes, size: int) -> None:
 
 async def test_class_11_saving_leaves_the_loop_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Class 11: while the disk is slow, the loop serves others; as a control, one that writes itself would not."""
-    monkeypatch.setattr("heaven.bodies.disk.os.write", lambda fd, data: (time.sleep(0.05), len(data))[1])
     body = repeated(b"x" * 524_288, 6, before=file("a", "a", b"")[:-2], after=b"\r\n" + END)
-    gaps: list[float] = []
-
-    async def heartbeat() -> None:
-        while True:
-            started = time.perf_counter()
-            await asyncio.sleep(0.001)
-            gaps.append(time.perf_counter() - started)
-
-    beating = asyncio.create_task(heartbeat())
-    await (await anext(parts(MULTIPART, arriving(body)))).save(tmp_path / "a")
-    beating.cancel()
-    assert len(gaps) > 50
-    assert sorted(gaps)[len(gaps) // 2] < 0.03  # half of a write; most ticks come in time, however busy the machine is
-    del gaps[:]
-    beating = asyncio.create_task(heartbeat())
-    await asyncio.sleep(0.002)
-    time.sleep(0.05)
-    await asyncio.sleep(0.002)
-    beating.cancel()
-    assert max(gaps) >= 0.05
+    async with SlowDisk() as disk:
+        monkeypatch.setattr("heaven.bodies.disk.os.write", disk.write)
+        await (await anext(parts(MULTIPART, arriving(body)))).save(tmp_path / "a")
+    assert (True, 0) == (disk.beside > 0, disk.alone)
+    async with SlowDisk(patience=0.1) as disk:
+        with (tmp_path / "b").open("wb") as itself:
+            disk.write(itself.fileno(), b"x" * 524_288)
+    assert (0, 1) == (disk.beside, disk.alone)
 
 
 async def test_class_15_tiny_chunks(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ async def test_a_length_of_zero_is_no_body(stream: bool) -> None:
         return len([chunk async for chunk in req.stream()])
 
     reply = await driver.request(
-        app_with(handler, "POST", stream=stream), "POST", "/", {"content-length": "0"}, events=[], timeout=2
+        app_with(handler, "POST", stream=stream), "POST", "/", {"content-length": "0"}, events=[]
     )
 
     assert b"0" == reply.body
@@ -178,7 +178,7 @@ async def test_a_declared_length_over_the_limit_is_refused_before_a_byte_is_read
     """413 by Content-Length, and the handler does not begin."""
     ran: list[int] = []
     app = app_with(lambda req, res, ctx: ran.append(1), "POST", max_body_size=10, stream=stream)
-    reply = await driver.request(app, "POST", "/", {"content-length": "11"}, events=[], timeout=2)
+    reply = await driver.request(app, "POST", "/", {"content-length": "11"}, events=[])
 
     assert (413, []) == (reply.status, ran)
 

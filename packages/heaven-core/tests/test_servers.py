@@ -14,7 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from servers import Answer, Server, exchange, get, masked, post, read_response, unchunked, upgrade, wait_for_end
+from servers import (
+    PATIENT,
+    Answer,
+    Server,
+    exchange,
+    get,
+    masked,
+    post,
+    read_response,
+    unchunked,
+    upgrade,
+    wait_for_end,
+)
 
 CANARY = b"canary-7f3a"
 HTTP = ["uvicorn-httptools", "uvicorn-h11", "gunicorn"]
@@ -59,6 +71,11 @@ def traversal() -> list[bytes]:
     rests = ["../secret.txt", "..%2fsecret.txt", "%2e%2e/secret.txt", "%2e%2e%2fsecret.txt", "..%252fsecret.txt", "..%5csecret.txt", "..\\secret.txt", "../static_x/secret.txt",
              "..%2fstatic_x%2fsecret.txt", "link.txt", "con", "%2fetc%2fpasswd", "/etc/passwd", "%00", "site.css%00", "c:%5cx", "%5c%5cserver%5cx", "a" * 3000]  # fmt: skip
     return [get(f"/files/{rest}") for rest in rests]
+
+
+def cpu_of(server: Server) -> float:
+    """Seconds of CPU time that the server's process has used, which don't pass while the machine does something else."""
+    return float(Answer.of(exchange(server.port, get("/cpu"))).body)
 
 
 GIANT = b"9" * 5000
@@ -199,8 +216,9 @@ BYTES_ON_THE_WIRE: dict[str, tuple[list[bytes], set[int]]] = {
 
 @pytest.mark.parametrize("name", BYTES_ON_THE_WIRE)
 def test_bytes_on_the_wire_get_the_right_answer(server: Server, name: str) -> None:
-    """Each request of a class is answered with one of its statuses, in time, without what lies outside or a traceback."""
+    """Each request of a class is answered with one of its statuses, at little cost, without what lies outside or a traceback."""
     requests, statuses = BYTES_ON_THE_WIRE[name]
+    before = cpu_of(server)
     for sent in requests:
         received = exchange(server.port, sent)
         answer = Answer.of(received)
@@ -209,6 +227,7 @@ def test_bytes_on_the_wire_get_the_right_answer(server: Server, name: str) -> No
         assert b"Traceback" not in received
         assert b"<script" not in received
         assert "set-cookie" not in answer.headers
+    assert cpu_of(server) - before < 5
 
 
 GARBAGE = [
@@ -222,10 +241,10 @@ GARBAGE = [
 def test_garbage_on_the_wire_hurts_nobody(server: Server) -> None:
     """Whatever is sent in place of a request, cut off at any place, the server answers 4xx or closes, and lives on."""
     for garbage in GARBAGE:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENT) as connection:
             connection.sendall(garbage)
             connection.shutdown(socket.SHUT_WR)
-            connection.settimeout(5)
+            connection.settimeout(PATIENT)
             try:
                 received = connection.recv(65_536)
             except ConnectionError:
@@ -240,7 +259,9 @@ def test_class_17_18_27_28_headers_are_kept_apart(server: Server) -> None:
     seen = json.loads(Answer.of(exchange(server.port, get("/seen", *fields))).body)
     assert {"user": None, "cookies": {"a": "1"}, "many": 50, "ip": seen["ip"]} == seen
     hostile = get("/seen", 'Cookie: a="' + "\\" * 12_000 + '"')
-    assert Answer.of(exchange(server.port, hostile, seconds=2)).status == 200
+    before = cpu_of(server)
+    assert Answer.of(exchange(server.port, hostile)).status == 200
+    assert cpu_of(server) - before < 2
 
 
 def test_class_22_redirects_stay_on_the_site(server: Server) -> None:
@@ -265,7 +286,7 @@ def test_class_32_concurrent_requests_keep_their_own(server: Server) -> None:
     mixed: list[object] = []
 
     def client(number: int) -> None:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENT) as connection:
             for turn in range(100):
                 tag = f"t{number}-{turn}"
                 head = f"POST /tag/{tag} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Tag: {tag}\r\nContent-Length: {len(tag)}\r\n\r\n{tag}"
@@ -300,7 +321,7 @@ def test_class_38_and_44_a_crash_tells_the_client_nothing_and_forges_no_line(ser
 
 def test_class_50_events_are_split_by_line(server: Server) -> None:
     """An event whose data has line ends is one event to whoever reads the stream."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENT) as connection:
         connection.sendall(get("/events"))
         received = b""
         while received.count(b"\n\n") < 2:
@@ -312,10 +333,10 @@ def test_class_50_events_are_split_by_line(server: Server) -> None:
 def test_a_client_that_leaves_ends_its_stream(server: Server) -> None:
     """The generator of an event stream runs its `finally` soon after its client has gone."""
     before = server.written().count("TICKS ENDED")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENT) as connection:
         connection.sendall(get("/events"))
         connection.recv(100)
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENT
     while server.written().count("TICKS ENDED") <= before:
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -328,7 +349,7 @@ def test_a_big_multipart_streams_in_flat_memory(server: Server) -> None:
 
     def upload(total: int) -> bytes:
         start = post("/parts", head, MULTIPART, f"Content-Length: {len(head) + total + len(tail)}")
-        return Answer.of(exchange(server.port, start, *[block] * (total // len(block)), tail, seconds=20)).body
+        return Answer.of(exchange(server.port, start, *[block] * (total // len(block)), tail, seconds=2 * PATIENT)).body
 
     assert b'[["f",2097152]]' == upload(2 * 1024 * 1024)
     before = int(Answer.of(exchange(server.port, get("/memory"))).body)
@@ -341,7 +362,7 @@ def in_parallel(client: object, count: int) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(2 * PATIENT)
 
 
 # How a server ends after SIGTERM: uvicorn, once all is done, sends the signal to itself again.
@@ -356,7 +377,7 @@ def test_sigterm_under_load_cuts_no_request(kind: str, tree: Path, tmp_path: Pat
 
     def client(number: int) -> None:
         request = get("/slow", close=False)
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENT) as connection:
             while True:
                 try:
                     connection.sendall(request)
@@ -377,10 +398,12 @@ def test_sigterm_under_load_cuts_no_request(kind: str, tree: Path, tmp_path: Pat
         threads = [threading.Thread(target=client, args=(number,)) for number in range(16)]
         for thread in threads:
             thread.start()
-        time.sleep(0.5)
+        end = time.monotonic() + PATIENT
+        while len(whole) <= 100 and time.monotonic() < end:
+            time.sleep(0.02)
         assert server.stop() in ENDED_WELL
         for thread in threads:
-            thread.join(10)
+            thread.join(PATIENT)
     assert [] == wrong
     begun, done = map(int, re.search(r"COUNTED (\d+) (\d+)", server.written()).groups())  # type: ignore[union-attr]
     assert (len(whole), len(whole)) == (begun, done)
@@ -390,18 +413,16 @@ def test_sigterm_under_load_cuts_no_request(kind: str, tree: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("kind", ALL)
 def test_sigterm_ends_streams_and_sockets(kind: str, tree: Path, tmp_path: Path) -> None:
-    """An endless event stream and an open WebSocket end by themselves, and the server follows, in a few seconds."""
+    """An endless event stream and an open WebSocket end by themselves, not because the server cuts them off, and it follows."""
     with Server(kind, tmp_path, tree) as server:
-        stream = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+        stream = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENT)
         stream.sendall(get("/events"))
         assert b" 200 " in stream.recv(1000)
         ws, received = upgrade(server.port, "/echo")
         assert b" 101 " in received
-        started = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
-        wait_for_end([stream, ws], 5)
-        assert server.process.wait(5) in ENDED_WELL
-        assert time.monotonic() - started < 5
+        wait_for_end([stream, ws])
+        assert server.process.wait(PATIENT) in ENDED_WELL
         stream.close()
         ws.close()
     written = server.written()
@@ -415,13 +436,12 @@ def answering(*pieces: bytes) -> tuple[socket.socket, int]:
 
     def serve() -> None:
         connection, _ = listener.accept()
-        for piece in pieces:
-            connection.sendall(piece)
-        if pieces:
-            connection.close()
-        else:
-            time.sleep(1)
-            connection.close()
+        with connection:
+            for piece in pieces:
+                connection.sendall(piece)
+            if not pieces:
+                connection.recv(65_536)  # the request, and then what comes when the client has gone
+                connection.recv(65_536)
 
     threading.Thread(target=serve, daemon=True).start()
     return listener, listener.getsockname()[1]
@@ -433,5 +453,9 @@ def test_control_a_server_that_hangs_or_cuts_is_found_out() -> None:
     with listener, pytest.raises(TimeoutError):
         exchange(port, get("/hello"), seconds=0.3)
     listener, port = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
-    with listener, socket.create_connection(("127.0.0.1", port), timeout=5) as connection, pytest.raises(EOFError):
+    with (
+        listener,
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENT) as connection,
+        pytest.raises(EOFError),
+    ):
         read_response(connection)

@@ -318,4 +318,4 @@ async def test_nobody_waits_for_a_body_that_no_route_wants(method, url, headers,
     app.GET("/x", lambda req, res, ctx: None)
     headers = {**headers, "content-length": "5000000"}
 
-    assert status == (await request(app, method, url, headers, events=[], timeout=2)).status
+    assert status == (await request(app, method, url, headers, events=[])).status
