@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from sql_patience import PATIENT
+
 SSL = 1 << 11
 PLUGIN_AUTH = 1 << 19
 # CLIENT_LONG_PASSWORD, CONNECT_WITH_DB, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, MULTI_RESULTS
@@ -67,7 +69,7 @@ class Conversation:
         self.heard += data
         return data
 
-    async def listen_on(self, seconds=0.5):
+    async def listen_on(self, seconds=PATIENT):
         """Hear the client out, until it hangs up or is silent for so long."""
         try:
             while True:

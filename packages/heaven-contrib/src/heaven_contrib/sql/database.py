@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from os import PathLike
@@ -13,7 +14,7 @@ from heaven.errors import RegistrationError
 from heaven_contrib.sql.deadlines import Deadlines
 from heaven_contrib.sql.drivers.choosing import driver_for
 from heaven_contrib.sql.drivers.connection import Connection, Credentials, Isolation, Result
-from heaven_contrib.sql.errors import NotConnected
+from heaven_contrib.sql.errors import ConnectionFailed, NotConnected
 from heaven_contrib.sql.migrations import migrate
 from heaven_contrib.sql.pool import Pool, PoolStatistics
 from heaven_contrib.sql.queries import Queries, run, stream
@@ -136,8 +137,13 @@ class Database(Queries):
             raise
 
     async def _ask(self) -> None:
+        timeout = self.settings.acquire_timeout
         async with self._connected().lend() as connection:
-            await connection.check()
+            try:
+                async with asyncio.timeout(timeout):
+                    await connection.check()
+            except TimeoutError as error:
+                raise ConnectionFailed(f"The database did not answer within {timeout:g} s.") from error
 
     async def disconnect(self) -> None:
         """Refuse new work, wait for what runs until `drain_timeout`, and close every connection; safe to repeat."""
