@@ -99,7 +99,7 @@ class FakeConnection:
         self.halfway = False
 
 
-class _Clock(selectors.DefaultSelector):
+class Clock(selectors.DefaultSelector):
     """Passes time instead of waiting."""
 
     now = 0.0
@@ -115,17 +115,24 @@ class Timeless(asyncio.SelectorEventLoop):
     """A loop on which nothing takes time, and all the time passes that is waited for."""
 
     def __init__(self) -> None:
-        self._clock = _Clock()
-        super().__init__(self._clock)
+        self.clock = Clock()
+        super().__init__(self.clock)
 
     def time(self) -> float:
-        return self._clock.now
+        return self.clock.now
 
 
 def timeless(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine where hours pass in no time."""
     with asyncio.Runner(loop_factory=Timeless) as runner:
         return runner.run(main)
+
+
+def stand_still(seconds: float) -> None:
+    """Let time pass on the running timeless loop while nothing happens on it, as when a machine is paused."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Timeless)
+    loop.clock.now += seconds
 
 
 async def settle() -> None:

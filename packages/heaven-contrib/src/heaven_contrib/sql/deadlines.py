@@ -63,7 +63,8 @@ class Deadlines:
     def _ring(self) -> None:
         self.close()
         now = asyncio.get_running_loop().time()
-        for block in [block for block in self._blocks if block.when <= now]:
+        late = [block for block in self._blocks if block.when <= now]
+        for block in sorted(late, key=lambda block: block.when):  # many, where the loop stood still
             self._blocks.discard(block)
             block.expire()
         if self._blocks:
