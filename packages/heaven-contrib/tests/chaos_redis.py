@@ -12,10 +12,11 @@ from redis.exceptions import ResponseError
 from chaos_outcome import Outcome
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown
-from heaven_contrib.redis.subscription import Gap, Message
+from heaven_contrib.redis.subscription import Gap, Message, Subscriber
 from heaven_testing import RedisServer, ToxicProxy
+from redis_patience import DEADLINE, PATIENT, hurried, until
 
-PATIENCE = 5.0
+PATIENCE = PATIENT
 """Seconds that coming back may take before it counts as failed."""
 
 Prepare = Callable[[Redis], None]
@@ -24,8 +25,10 @@ Prepare = Callable[[Redis], None]
 
 @asynccontextmanager
 async def connected(url: str, **options: object) -> AsyncIterator[Redis]:
-    """A Redis that is connected, with options in its URL."""
-    redis = Redis(url + "?" + "&".join(f"{name}={value}" for name, value in options.items()))
+    """A Redis that is connected, with options in its URL; without a deadline among them, calls have all their time."""
+    if "deadline=" not in url:
+        options = {"deadline": DEADLINE, **options}
+    redis = Redis(url + ("&" if "?" in url else "?") + "&".join(f"{name}={value}" for name, value in options.items()))
     await redis.connect()
     try:
         yield redis
@@ -75,10 +78,11 @@ async def killed_under_load(chance: Random, prepare: Prepare = nothing, *, persi
                 await asyncio.sleep(0.005)
 
     with RedisServer(persistent=persistent) as server:
-        async with connected(server.url, deadline=1, pool_size=6) as redis:
+        async with connected(server.url, pool_size=6) as redis:
             prepare(redis)
             writers = [asyncio.create_task(write(redis, worker)) for worker in range(8)]
-            await asyncio.sleep(chance.uniform(0.02, 0.2))
+            await until(lambda: acknowledged)
+            await asyncio.sleep(chance.uniform(0, 0.2))
             await asyncio.to_thread(server.kill)
             await asyncio.sleep(chance.uniform(0, 0.1))
             await asyncio.to_thread(server.restart)
@@ -96,20 +100,21 @@ async def swallowed(chance: Random, prepare: Prepare = nothing) -> Outcome:
     """The answers to INCR are swallowed: each is reported as unknown, and was done once at most."""
     asked = 5
     with RedisServer() as server, ToxicProxy(server.url) as proxy:
-        async with connected(proxy.url, deadline=0.2) as redis:
+        async with connected(proxy.url) as redis:
             prepare(redis)
             for _ in range(chance.randint(1, 5)):
                 await redis.write(lambda client: client.incr("count"))
             before = int(server.execute("GET", "count") or 0)
             proxy.swallow_replies()
             told = 0
-            for _ in range(asked):
-                try:
-                    await redis.write(lambda client: client.incr("count"))
-                except RedisOutcomeUnknown:
-                    told += 1
-                except RedisError:  # a new connection is not greeted either: nothing was sent, and that is said
-                    pass
+            with hurried(redis, 0.2):
+                for _ in range(asked):
+                    try:
+                        await redis.write(lambda client: client.incr("count"))
+                    except RedisOutcomeUnknown:
+                        told += 1
+                    except RedisError:  # a new connection is not greeted either: nothing was sent, and that is said
+                        pass
             proxy.heal()
             proxy.reset()
             recovered, seconds = await works_again(redis)
@@ -141,7 +146,7 @@ async def cancelled(chance: Random, prepare: Prepare = nothing, *, calls: int = 
         crossed += any(value != key.encode() for value in values)
 
     with RedisServer() as server, ToxicProxy(server.url, seed=chance.randrange(2**30)) as proxy:
-        async with connected(proxy.url, deadline=10, pool_size=10) as redis:
+        async with connected(proxy.url, pool_size=10) as redis:
             await redis.write(lambda client: client.mset({f"key:{number}": f"key:{number}" for number in range(keys)}))
             prepare(redis)
             proxy.delay(0.001, 0.004, direction="down")
@@ -157,7 +162,7 @@ async def cancelled(chance: Random, prepare: Prepare = nothing, *, calls: int = 
 async def idle_when_restarted(chance: Random, prepare: Prepare = nothing) -> Outcome:
     """The server is restarted, and the loop has not noticed: no idle connection is an error for the next call."""
     with RedisServer() as server:
-        async with connected(server.url, deadline=2, pool_size=30) as redis:
+        async with connected(server.url, pool_size=30) as redis:
             prepare(redis)
             count = chance.randint(2, 30)
             await asyncio.gather(*(redis.client.ping() for _ in range(count)))
@@ -168,7 +173,7 @@ async def idle_when_restarted(chance: Random, prepare: Prepare = nothing) -> Out
 async def idle_when_closed(chance: Random, prepare: Prepare = nothing) -> Outcome:
     """CLIENT KILL closes all connections: no idle connection is an error for the next call."""
     with RedisServer() as server:
-        async with connected(server.url, deadline=2, pool_size=30) as redis:
+        async with connected(server.url, pool_size=30) as redis:
             prepare(redis)
             count = chance.randint(2, 30)
             await asyncio.gather(*(redis.client.ping() for _ in range(count)))
@@ -185,19 +190,19 @@ async def _all_answered(redis: Redis, count: int) -> Outcome:
 
 
 async def frozen(chance: Random, prepare: Prepare = nothing) -> Outcome:
-    """The server stands still: every call is an error by its deadline, and every slot of the pool comes back."""
-    deadline = 0.3
+    """The server stands still: calls end together by their deadline, and every slot of the pool comes back."""
     with RedisServer() as server:
-        async with connected(server.url, deadline=deadline, pool_size=3) as redis:
-            prepare(redis)
-            await asyncio.sleep(chance.uniform(0, 0.05))
-            server.freeze()
-            loop = asyncio.get_running_loop()
-            began = loop.time()
-            async with asyncio.timeout(PATIENCE):
-                calls = (redis.read(lambda client: client.get("key")) for _ in range(chance.randint(3, 20)))
-                answers = await asyncio.gather(*calls, return_exceptions=True)
-            late = loop.time() - began > deadline + 0.5
+        async with connected(server.url, pool_size=3) as redis:
+            with hurried(redis, 0.3):
+                prepare(redis)
+                await asyncio.sleep(chance.uniform(0, 0.05))
+                server.freeze()
+                loop = asyncio.get_running_loop()
+                began = loop.time()
+                async with asyncio.timeout(PATIENCE):
+                    calls = (redis.read(lambda client: client.get("key")) for _ in range(chance.randint(200, 250)))
+                    answers = await asyncio.gather(*calls, return_exceptions=True)
+                late = loop.time() - began > 10  # three at a time, each with a deadline of its own, take 20 s
             server.thaw()
             recovered, seconds = await works_again(redis)
             together = await asyncio.gather(*(redis.client.ping() for _ in range(30)))
@@ -208,7 +213,7 @@ async def frozen(chance: Random, prepare: Prepare = nothing) -> Outcome:
 async def pubsub_killed(chance: Random) -> Outcome:
     """kill -9 under a subscriber: it says that there is a gap, and what is published after that comes."""
 
-    async def fault(server: RedisServer) -> None:
+    async def fault(server: RedisServer, subscriber: Subscriber) -> None:
         await asyncio.to_thread(server.kill)
         await asyncio.sleep(chance.uniform(0, 0.1))
         await asyncio.to_thread(server.restart)
@@ -219,7 +224,7 @@ async def pubsub_killed(chance: Random) -> Outcome:
 async def pubsub_closed(chance: Random) -> Outcome:
     """CLIENT KILL TYPE pubsub: the subscriber says that there is a gap, and what is published after that comes."""
 
-    async def fault(server: RedisServer) -> None:
+    async def fault(server: RedisServer, subscriber: Subscriber) -> None:
         server.execute("CLIENT", "KILL", "TYPE", "pubsub")
 
     return await _subscribed(chance, fault)
@@ -228,23 +233,29 @@ async def pubsub_closed(chance: Random) -> Outcome:
 async def pubsub_frozen(chance: Random) -> Outcome:
     """A server that stands still is noticed by a subscriber to whom nobody writes."""
 
-    async def fault(server: RedisServer) -> None:
+    async def fault(server: RedisServer, subscriber: Subscriber) -> None:
         server.freeze()
-        await asyncio.sleep(1.5)
+        await until(lambda: subscriber._link is None)
         server.thaw()
 
-    return await _subscribed(chance, fault)
+    return await _subscribed(chance, fault, deadline=0.4)
 
 
-async def _subscribed(chance: Random, fault: Callable[[RedisServer], Awaitable[None]]) -> Outcome:
+Fault = Callable[[RedisServer, Subscriber], Awaitable[None]]
+"""What happens to a server while a subscriber waits."""
+
+
+async def _subscribed(chance: Random, fault: Fault, *, deadline: float = DEADLINE) -> Outcome:
     loop = asyncio.get_running_loop()
     with RedisServer() as server:
-        async with connected(server.url, deadline=0.4) as redis, redis.subscriber() as subscriber:
+        async with connected(server.url) as redis, redis.subscriber() as subscriber:
             await subscriber.add("room")
             await subscriber.add("other")
             await asyncio.sleep(chance.uniform(0, 0.05))
-            waiting = asyncio.create_task(anext(subscriber))
-            await fault(server)
+            with hurried(redis, deadline):
+                waiting = asyncio.create_task(anext(subscriber))
+                await asyncio.sleep(0)
+                await fault(server, subscriber)
             began = loop.time()
             async with asyncio.timeout(PATIENCE):
                 gap = await waiting

@@ -45,4 +45,4 @@ class Shop:
         return await result if asyncio.iscoroutine(result) else result
 
     def client(self, **options):
-        return Client(self.app, **{"raise_app_exceptions": False} | options)
+        return Client(self.app, **{"raise_app_exceptions": False, "timeout": 60} | options)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from heaven_contrib.redis.battery import Redis
+from redis_patience import PATIENTLY
 
 
 @pytest.fixture(autouse=True)
@@ -19,22 +20,21 @@ def empty(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(params=["memory", "server"])
 def redis_url(request: pytest.FixtureRequest) -> str:
-    """Where an empty Redis is: one in memory that several can share, and a real one."""
+    """Where an empty Redis is: one in memory that several can share, and a real one.
+
+    These tests are about answers, not about when they come: a machine that is busy for a while changes nothing.
+    """
     if request.param == "memory":
-        return f"memory://{uuid4().hex}"
+        return f"memory://{uuid4().hex}{PATIENTLY}"
     server = request.getfixturevalue("redis_server")
     server.flush()
-    return server.url
-
-
-PATIENT = "?deadline=20"
-"""These tests are about answers, not about when they come: a machine that is busy for a while changes nothing."""
+    return server.url + PATIENTLY
 
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     """A Redis that is connected."""
-    battery = Redis(redis_url + PATIENT)
+    battery = Redis(redis_url)
     await battery.connect()
     yield battery
     await battery.disconnect()
@@ -43,7 +43,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 @pytest.fixture
 async def redis_pair(redis_url: str) -> AsyncIterator[tuple[Redis, Redis]]:
     """Two that are connected to the same data, as two workers are."""
-    pair = Redis(redis_url + PATIENT), Redis(redis_url + PATIENT)
+    pair = Redis(redis_url), Redis(redis_url)
     for battery in pair:
         await battery.connect()
     yield pair

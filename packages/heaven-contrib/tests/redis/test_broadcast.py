@@ -16,8 +16,7 @@ from heaven_contrib.redis.broadcast import BROADCAST, Broadcast, SlowSubscriber
 from heaven_contrib.redis.errors import DecodeError, RedisError, RedisUnavailable
 from heaven_contrib.redis.missed import Missed
 from heaven_testing import Client, RedisServer, WebSocketClosed, WebSocketDenied
-
-PATIENCE = 10.0
+from redis_patience import PATIENT, PATIENTLY, hurried, until
 
 
 class Said(msgspec.Struct):
@@ -44,15 +43,8 @@ async def workers(redis_pair) -> AsyncIterator[tuple[Broadcast, Broadcast]]:
 
 async def take(messages, count):
     """The next messages."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENT):
         return [await anext(messages) for _ in range(count)]
-
-
-async def until(condition):
-    """Wait until something is so."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def subscriptions(redis, name="broadcast:channel:room:7"):
@@ -130,7 +122,7 @@ async def test_many_come_and_go_at_once(workers):
     async def visit(number):
         async with one.subscribe("room:7") as messages:
             await other.publish("room:7", number)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENT):
                 while await anext(messages) != number:
                     pass
 
@@ -169,7 +161,7 @@ async def test_who_comes_while_the_last_one_leaves_hears(workers, under_way):
     assert one._channels == {"broadcast:channel:room:7": channel}
     await other.publish("room:7", "hello")
 
-    assert "hello" == await asyncio.wait_for(coming, PATIENCE)
+    assert "hello" == await asyncio.wait_for(coming, PATIENT)
 
 
 async def aiter_of(broadcast):
@@ -259,7 +251,7 @@ def test_what_can_not_be_is_refused(options, text):
 async def test_a_lost_connection_is_told(redis_server):
     """Each subscriber gets a Missed without a count once it is heard again, and then what comes."""
     redis_server.flush()
-    redis = Redis(redis_server.url)
+    redis = Redis(redis_server.url + PATIENTLY)
     await redis.connect()
     async with (
         connected(redis) as broadcast,
@@ -278,7 +270,7 @@ async def test_a_lost_connection_is_told(redis_server):
 async def test_a_channel_that_redis_refuses_for_a_while_is_heard_again(redis_server, caplog):
     """Who may not subscribe again after a lost connection is back, with a Missed, once that is allowed."""
     redis_server.flush()
-    redis = Redis(redis_server.url)
+    redis = Redis(redis_server.url + PATIENTLY)
     await redis.connect()
     async with connected(redis) as broadcast, broadcast.subscribe("room:7") as messages:
         try:
@@ -295,11 +287,14 @@ async def test_a_channel_that_redis_refuses_for_a_while_is_heard_again(redis_ser
 
 async def test_a_channel_is_left_while_redis_does_not_answer(redis_server, caplog):
     """Who leaves waits for no longer than one deadline, and may come back."""
-    redis = Redis(f"{redis_server.url}?deadline=0.5")
+    redis = Redis(redis_server.url + PATIENTLY)
     await redis.connect()
     async with connected(redis) as broadcast:
-        async with broadcast.subscribe("room:7"):
-            redis_server.freeze()
+        leaving = broadcast.subscribe("room:7")
+        await leaving.__aenter__()
+        redis_server.freeze()
+        with hurried(redis, 0.3):
+            await leaving.__aexit__(None, None, None)
         assert "is still subscribed to" in caplog.text
         redis_server.thaw()
         async with broadcast.subscribe("room:7") as messages:
@@ -320,7 +315,7 @@ async def test_a_killed_redis_is_never_silence(told, monkeypatch):
             lambda self, item: None if isinstance(item, Missed) else put(self, item),
         )
     with RedisServer() as server:
-        here, there = Redis(f"{server.url}?deadline=1"), Redis(f"{server.url}?deadline=1")
+        here, there = Redis(server.url + PATIENTLY), Redis(server.url + PATIENTLY)
         await here.connect()
         await there.connect()
         heard, published = [], []
@@ -332,7 +327,7 @@ async def test_a_killed_redis_is_never_silence(told, monkeypatch):
 
             async def publish(number):
                 published.append(number)
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(PATIENT):
                     while True:
                         try:
                             return await other.publish("room:7", number)
@@ -353,13 +348,13 @@ async def test_a_killed_redis_is_never_silence(told, monkeypatch):
             await asyncio.to_thread(server.kill)
             with pytest.raises(RedisError):
                 await other.publish("room:7", 0)
-            with pytest.raises(RedisUnavailable):
+            with pytest.raises(RedisUnavailable), hurried(here, 0.3):
                 async with broadcast.subscribe("room:8"):
                     pass
             await asyncio.to_thread(server.restart)
             await publish(2)
             published.append(3)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENT):
                 while 4 not in heard:  # it is heard again
                     await other.publish("room:7", 4)
                     await asyncio.sleep(0.01)
@@ -409,7 +404,7 @@ def chat(redis, **options):
 async def test_sockets_and_streams_hear_and_end_at_shutdown(redis_url):
     """WebSockets and event streams of all workers hear a message, end in order when the server stops, and leave nothing."""
     (app, broadcast), (other, _) = (chat(Redis(redis_url)) for _ in range(2))
-    async with Client(app) as client, Client(other) as there:
+    async with Client(app, timeout=PATIENT) as client, Client(other, timeout=PATIENT) as there:
         async with client.ws("/talk") as ws, there.ws("/talk") as far, client.stream("GET", "/listen") as response:
             lines = response.aiter_lines()
             await until(
@@ -483,7 +478,7 @@ async def test_who_hears_comes_to_the_end_when_redis_is_disconnected_first(redis
         waiting = asyncio.create_task(anext(messages, "the end"))
         await asyncio.sleep(0)
         await redis_pair[0].disconnect()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENT):
             assert "the end" == await waiting
 
 
@@ -501,11 +496,11 @@ async def test_it_is_kept_while_the_application_runs(redis_url):
 async def test_a_socket_is_refused_where_redis_is_down(redis_server, toxic):
     """A handshake that needs a channel is a 503 while Redis can't be reached."""
     proxy = toxic(redis_server.url)
-    app, _ = chat(Redis(f"{proxy.url}?deadline=0.5"))
-    async with Client(app) as client:
+    app, _ = chat(redis := Redis(proxy.url + PATIENTLY))
+    async with Client(app, timeout=PATIENT) as client:
         proxy.refuse()
         proxy.reset()
-        with pytest.raises(WebSocketDenied) as denied:
+        with pytest.raises(WebSocketDenied) as denied, hurried(redis, 0.3):
             async with client.ws("/talk"):
                 pass
         assert 503 == denied.value.response.status_code

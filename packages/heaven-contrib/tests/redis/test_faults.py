@@ -6,7 +6,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing, nullcontext
 from random import Random
 
 import pytest
@@ -34,6 +34,7 @@ from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUn
 from heaven_contrib.redis.shared_store import SharedStore
 from heaven_contrib.redis.subscription import Subscriber
 from heaven_testing import Client, RedisServer, ToxicProxy
+from redis_patience import PATIENT, PATIENTLY, hurried, until
 
 Toxic = Callable[[str], ToxicProxy]
 
@@ -71,6 +72,7 @@ async def test_a_server_that_greets_and_swallows_sees_one_write():
     async with swallowing() as (port, seen), connected(f"redis://127.0.0.1:{port}", deadline=0.5) as battery:
         with pytest.raises(RedisOutcomeUnknown):
             await battery.write(lambda client: client.incr("count"))
+        await until(lambda: seen)
 
         assert 1 == len(seen)
 
@@ -80,9 +82,7 @@ async def test_control_redis_pys_own_client_writes_again():
     async with swallowing() as (port, seen):
         async with redis.asyncio.Redis(host="127.0.0.1", port=port, protocol=2, socket_timeout=0.05) as client:
             asking = asyncio.create_task(client.incr("count"))
-            async with asyncio.timeout(10):
-                while len(seen) < 2:
-                    await asyncio.sleep(0.01)
+            await until(lambda: len(seen) > 1)
             asking.cancel()
             await asyncio.wait([asking])
 
@@ -207,11 +207,11 @@ async def test_control_redis_pys_own_subscriber_says_nothing(redis_server: Redis
     client = redis.asyncio.Redis(host="127.0.0.1", port=redis_server.port)
     async with client, client.pubsub(ignore_subscribe_messages=True) as subscriber:
         await subscriber.subscribe("room")
-        await subscriber.get_message(timeout=1)
+        await subscriber.get_message(timeout=PATIENT)  # which is the confirmation
         redis_server.execute("CLIENT", "KILL", "TYPE", "pubsub")
         redis_server.execute("PUBLISH", "room", "lost")
         heard = asyncio.create_task(anext(subscriber.listen()))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENT):
             while redis_server.execute("PUBLISH", "room", "after") == "0":
                 await asyncio.sleep(0.01)
 
@@ -231,31 +231,32 @@ async def _hold(battery: Redis, taken: asyncio.Semaphore, seconds: float) -> Non
 async def test_a_full_pool_is_a_503_by_the_deadline_and_slots_come_back(redis_server: RedisServer):
     """Two slots, fifty waiters, half of them cancelled: the others get 503 by the deadline, and both slots return."""
     loop = asyncio.get_running_loop()
-    async with connected(redis_server.url, deadline=0.3, pool_size=2) as battery:
+    async with connected(redis_server.url, pool_size=2) as battery:
         taken = asyncio.Semaphore(0)
         holders = [asyncio.create_task(_hold(battery, taken, 60)) for _ in range(2)]
         for _ in holders:
             await taken.acquire()
         began = loop.time()
-        waiters = [asyncio.create_task(battery.read(lambda client: client.ping())) for _ in range(50)]
-        await asyncio.sleep(0.05)
-        for waiter in waiters[::2]:
-            waiter.cancel()
-        async with asyncio.timeout(5):
-            await asyncio.wait(waiters)
+        with hurried(battery, 0.3):
+            waiters = [asyncio.create_task(battery.read(lambda client: client.ping())) for _ in range(50)]
+            await asyncio.sleep(0.05)
+            for waiter in waiters[::2]:
+                waiter.cancel()
+            async with asyncio.timeout(PATIENT):
+                await asyncio.wait(waiters)
         took = loop.time() - began
         for holder in holders:
             holder.cancel()
         await asyncio.wait(holders)
 
         assert {503} == {waiter.exception().status for waiter in waiters[1::2]}
-        assert 0.25 < took < 5  # whoever holds a slot holds it for a minute
+        assert 0.25 < took < PATIENT  # whoever holds a slot holds it for a minute
         assert [True] * 20 == await asyncio.gather(*(battery.read(lambda client: client.ping()) for _ in range(20)))
 
 
 async def test_a_turn_that_is_cancelled_goes_to_the_next(redis_server: RedisServer):
     """A waiter that is cancelled at the moment it is served takes nobody's turn with it."""
-    async with connected(redis_server.url, deadline=2, pool_size=1) as battery:
+    async with connected(redis_server.url, pool_size=1) as battery:
         pool = battery.client.connection_pool
         for _ in range(20):
             held = await pool.get_connection()
@@ -263,13 +264,13 @@ async def test_a_turn_that_is_cancelled_goes_to_the_next(redis_server: RedisServ
             await asyncio.sleep(0)
             await pool.release(held)
             first.cancel()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(PATIENT):
                 await pool.release(await second)
 
 
 async def test_a_connection_that_can_not_be_made_costs_no_slot(redis_server: RedisServer, monkeypatch):
     """A slot comes back where there is not even a connection to lend."""
-    async with connected(redis_server.url, deadline=0.3, pool_size=1) as battery:
+    async with connected(redis_server.url, pool_size=1) as battery:
         pool = battery.client.connection_pool
         await pool.disconnect()
         pool._available_connections.clear()
@@ -288,18 +289,20 @@ async def test_control_a_pool_that_loses_a_slot_is_empty_in_the_end(redis_server
     async def forget(self: Pool, connection: Connection) -> None:
         await super(Pool, self).release(connection)
 
-    async with connected(redis_server.url, deadline=0.2, pool_size=2) as battery:
+    async with connected(redis_server.url, pool_size=2) as battery:
         with monkeypatch.context() as broken:
             broken.setattr(Pool, "release", forget)
             await asyncio.gather(*(battery.client.ping() for _ in range(2)))
-        with pytest.raises(RedisUnavailable):
-            await battery.read(lambda client: client.ping())
+        with hurried(battery, 0.2):
+            with pytest.raises(RedisUnavailable):
+                await battery.read(lambda client: client.ping())
+            await battery.disconnect()
 
 
 async def test_a_lost_answer_to_exec_is_unknown_even_where_keys_were_watched(redis_server: RedisServer, toxic: Toxic):
     """redis-py calls it a WatchError, which callers take as a reason to try again; here it is what it is."""
     proxy = toxic(redis_server.url)
-    async with connected(proxy.url, deadline=2) as battery:
+    async with connected(proxy.url) as battery:
 
         async def transfer(client: redis.asyncio.Redis) -> None:
             async with client.pipeline() as pipe:
@@ -308,9 +311,7 @@ async def test_a_lost_answer_to_exec_is_unknown_even_where_keys_were_watched(red
                 pipe.incr("balance")
                 proxy.swallow_replies()
                 task = asyncio.create_task(pipe.execute())
-                async with asyncio.timeout(5):
-                    while redis_server.execute("GET", "balance") != "1":
-                        await asyncio.sleep(0.005)
+                await until(lambda: redis_server.execute("GET", "balance") == "1")
                 proxy.heal()
                 proxy.reset()
                 await task
@@ -325,17 +326,18 @@ async def test_a_lost_answer_to_exec_is_unknown_even_where_keys_were_watched(red
 @pytest.mark.parametrize("then", ["execute", "leave"])
 async def test_a_watch_on_a_server_that_stands_still_ends_by_the_deadline(redis_server: RedisServer, then: str):
     """A transaction that watches, or gives up watching, does not wait longer than others, and its slot comes back."""
-    async with connected(redis_server.url, deadline=0.3, pool_size=1) as battery:
-        async with asyncio.timeout(2):
-            async with battery.client.pipeline() as pipe:
-                await pipe.watch("balance")
-                redis_server.freeze()
-                if then == "execute":
-                    pipe.multi()
-                    pipe.incr("balance")
-                    with pytest.raises(RedisPyTimeout):
-                        await pipe.execute()
+    async with connected(redis_server.url, pool_size=1) as battery, AsyncExitStack() as stack:
+        async with asyncio.timeout(PATIENT), battery.client.pipeline() as pipe:
+            await pipe.watch("balance")
+            redis_server.freeze()
+            stack.enter_context(hurried(battery, 0.3))
+            if then == "execute":
+                pipe.multi()
+                pipe.incr("balance")
+                with pytest.raises(RedisPyTimeout):
+                    await pipe.execute()
         redis_server.thaw()
+        await stack.aclose()
 
         assert True is await battery.read(lambda client: client.ping())
 
@@ -357,8 +359,8 @@ async def test_a_transaction_that_is_cancelled_has_no_second_deadline(redis_serv
             redis_server.freeze()
             await asyncio.sleep(30)
 
-    async with connected(redis_server.url, deadline=0.3, pool_size=1) as battery:
-        with pytest.raises(RedisOutcomeUnknown):
+    async with connected(redis_server.url, pool_size=1) as battery:
+        with pytest.raises(RedisOutcomeUnknown), hurried(battery, 0.3):
             await battery.write(think)
         redis_server.thaw()
 
@@ -369,7 +371,7 @@ async def test_a_transaction_that_is_cancelled_has_no_second_deadline(redis_serv
 async def test_control_redis_pys_own_pipeline_waits_for_ever(redis_server: RedisServer, monkeypatch):
     """The same as redis-py ends a pipeline: it connects again to say that it watches nothing, however long that takes."""
     monkeypatch.delattr(Pipeline, "reset")
-    async with connected(redis_server.url, deadline=0.3, pool_size=1) as battery:
+    async with connected(redis_server.url, pool_size=1) as battery:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1.5), battery.client.pipeline() as pipe:
                 await pipe.watch("balance")
@@ -379,7 +381,7 @@ async def test_control_redis_pys_own_pipeline_waits_for_ever(redis_server: Redis
 
 async def test_a_write_to_a_server_that_is_gone_was_never_sent(redis_server: RedisServer):
     """Where nothing could be sent, nothing is unknown: 503."""
-    async with connected(redis_server.url, deadline=1) as battery:
+    async with connected(redis_server.url) as battery:
         await asyncio.to_thread(redis_server.kill)
 
         with pytest.raises(RedisUnavailable):
@@ -389,13 +391,12 @@ async def test_a_write_to_a_server_that_is_gone_was_never_sent(redis_server: Red
 async def test_a_read_is_tried_again_when_its_connection_breaks(redis_server: RedisServer, toxic: Toxic):
     """A connection that breaks under a read costs nobody an error; a write on it is unknown."""
     proxy = toxic(redis_server.url)
-    async with connected(proxy.url, deadline=5) as battery:
+    async with connected(proxy.url) as battery:
         for call, expected in ((battery.read, None), (battery.write, RedisOutcomeUnknown)):
             proxy.swallow_replies()
             task = asyncio.create_task(call(lambda client: client.get("key")))
             before = proxy.bytes_up
-            while proxy.bytes_up == before:
-                await asyncio.sleep(0.001)
+            await until(lambda before=before: proxy.bytes_up > before)
             proxy.heal()
             proxy.reset()
 
@@ -410,10 +411,10 @@ async def test_a_password_is_in_no_repr_log_or_traceback(caplog: pytest.LogCaptu
     canary = "canary-p4ss"
     said: list[str] = []
     with RedisServer(password=canary) as server:
-        wrong = Redis(server.url.replace(canary, f"{canary}-wrong") + "?start_timeout=0")
+        wrong = Redis(server.url.replace(canary, f"{canary}-wrong") + f"{PATIENTLY}&start_timeout=0")
         with pytest.raises(RedisError) as refused:
             await wrong.connect()
-        async with connected(server.url, deadline=0.2) as battery:
+        async with connected(server.url) as battery:
             await battery.write(lambda client: client.set("key", 1))
             said += [repr(battery), repr(battery.settings), repr(battery.client), str(vars(battery.client))]
             server.stop()
@@ -452,27 +453,30 @@ def shop(url: str, *, careless: bool = False) -> App:
 async def _log_in_while_redis_goes(redis_server: RedisServer, app: App) -> list[tuple[int, bool | None]]:
     """Logs in before, while and after Redis is down; what came each time."""
     seen = []
-    async with Client(app, leaks={"tasks", "exceptions"}) as client:  # the server that is restarted opens files
+    async with Client(
+        app, timeout=PATIENT, leaks={"tasks", "exceptions"}
+    ) as client:  # the server that is restarted opens files
         await SharedStore(app.peek(REDIS), "sessions").keep("ada", {"name": "Ada"})
         for change in (None, redis_server.freeze, redis_server.kill, redis_server.restart):
             if change is not None:
                 change()
             if change == redis_server.restart:
                 await SharedStore(app.peek(REDIS), "sessions").keep("ada", {"name": "Ada"})
-            response = await client.get("/login")
+            with hurried(app.peek(REDIS), 0.3) if change == redis_server.freeze else nullcontext():
+                response = await client.get("/login")
             seen.append((response.status_code, response.json().get("known")))
     return seen
 
 
 async def test_a_session_store_that_is_down_is_a_503_and_never_an_empty_session(redis_server: RedisServer):
     """Redis stands still, and is killed, during a login: the login fails, and nobody is taken for somebody new."""
-    seen = await _log_in_while_redis_goes(redis_server, shop(redis_server.url + "?deadline=0.3"))
+    seen = await _log_in_while_redis_goes(redis_server, shop(redis_server.url + PATIENTLY))
 
     assert [(200, True), (503, None), (503, None), (200, True)] == seen
 
 
 async def test_control_a_login_that_takes_an_outage_for_no_session(redis_server: RedisServer):
     """The same with a handler that goes on without the session."""
-    seen = await _log_in_while_redis_goes(redis_server, shop(redis_server.url + "?deadline=0.3", careless=True))
+    seen = await _log_in_while_redis_goes(redis_server, shop(redis_server.url + PATIENTLY, careless=True))
 
     assert (200, False) in seen

@@ -12,6 +12,7 @@ from heaven_contrib.redis.cache import Cache
 from heaven_contrib.redis.locks import Lock
 from heaven_contrib.redis.presence import RoomChange
 from heaven_contrib.redis.shared_store import SharedStore
+from redis_patience import PATIENT
 
 
 async def made() -> str:
@@ -38,6 +39,6 @@ async def test_changes_of_a_store_are_none_of_a_room(redis: Redis):
     await broadcast.connect()
     async with broadcast.changes("mug") as changes:
         await shared.keep("mug", "kept")
-        async with broadcast.join("mug", "Ada"), asyncio.timeout(10):
+        async with broadcast.join("mug", "Ada"), asyncio.timeout(PATIENT):
             assert RoomChange("joined", "Ada") == await anext(changes)
     await broadcast.disconnect()

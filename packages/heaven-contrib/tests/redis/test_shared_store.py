@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -19,8 +19,7 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import DecodeError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.shared_store import ABSENT, Change, SharedStore
 from heaven_testing import RedisServer, ToxicProxy
-
-PATIENT = 30.0
+from redis_patience import PATIENT, PATIENTLY, hurried, until
 
 
 class Order(msgspec.Struct):
@@ -49,9 +48,9 @@ async def stores(redis_pair: tuple[Redis, Redis]) -> tuple[SharedStore, SharedSt
 
 @pytest.fixture
 async def on_server(redis_server: RedisServer) -> AsyncIterator[SharedStore]:
-    """A store on a real server, whose calls have half a second."""
+    """A store on a real server."""
     redis_server.flush()
-    redis = Redis(f"{redis_server.url}?deadline=0.5")
+    redis = Redis(redis_server.url + PATIENTLY)
     await redis.connect()
     yield SharedStore(redis, "shop")
     await redis.disconnect()
@@ -145,10 +144,10 @@ async def test_of_many_who_take_one_gets_it(stores: tuple[SharedStore, SharedSto
 
 async def test_a_ttl_ends_what_is_kept_and_the_next_keep_ends_the_ttl(shared: SharedStore):
     """A value is there until its ttl has passed, to the millisecond; kept again without one, it stays."""
-    begun = time.monotonic()
-    await shared.keep("short", 1, ttl=0.05)
     await shared.keep("long", 1, ttl=0.05)
     await shared.keep("long", 2)
+    begun = time.monotonic()
+    await shared.keep("short", 1, ttl=0.05)
     while await shared.peek("short") is not None:
         assert time.monotonic() - begun < PATIENT
     assert 0.03 < time.monotonic() - begun
@@ -275,22 +274,53 @@ async def test_a_watch_gives_the_state_and_then_its_changes(stores: tuple[Shared
 
 async def test_a_watch_sees_what_expires(shared: SharedStore):
     """Redis publishes no expiry, so that the watch looks when the ttl has passed."""
-    await shared.keep("value", 1, ttl=1)
+    await shared.keep("value", 1, ttl=60)
 
     async with shared.watch("value") as changes:
-        assert [1, ABSENT] == [await soon(changes), await soon(changes)]
+        assert 1 == await soon(changes)
+        await shared.keep("value", 1, ttl=0.2)
+        assert ABSENT is await soon(changes)
+
+
+class Looks:
+    """How a watch looks: counts looks and those that failed; the first is told of a ttl that is over at once.
+
+    Those that follow wait until they may.
+    """
+
+    def __init__(self, store: SharedStore) -> None:
+        self.made = self.failed = 0
+        self.may = asyncio.Event()
+        self._look, store._look = store._look, cast("Any", self)
+
+    async def run(self, **options: Any) -> Any:
+        if self.made:
+            await self.may.wait()
+        try:
+            data, left = await self._look.run(**options)
+        except RedisUnavailable:
+            self.failed += 1
+            raise
+        self.made += 1
+        return [data, 0 if self.made == 1 else left]
 
 
 async def test_a_watch_follows_a_ttl_that_was_prolonged(shared: SharedStore):
     """A value that is kept again, unchanged and for longer, is no change, and it is seen when it expires at last."""
-    await shared.keep("value", 1, ttl=1)
+    await shared.keep("value", 1, ttl=60)
+    looks = Looks(shared)
+    looks.may.set()
 
     async with shared.watch("value") as changes:
         assert 1 == await soon(changes)
-        begun = time.monotonic()
-        await shared.keep("value", 1, ttl=1.5)
-        assert ABSENT is await soon(changes)
-        assert time.monotonic() - begun > 1.4
+        waiting = asyncio.create_task(soon(changes))
+        await until(lambda: looks.made > 1)
+        before = looks.made
+        await shared.keep("value", 1, ttl=120)
+        await until(lambda: looks.made > before)
+        assert not waiting.done()
+        await shared.keep("value", 1, ttl=0.2)
+        assert ABSENT is await waiting
 
 
 async def test_a_slow_watcher_gets_the_last_state(stores: tuple[SharedStore, SharedStore]):
@@ -354,9 +384,11 @@ async def test_a_watch_ends_with_its_connection(redis: Redis):
     assert before == asyncio.all_tasks()
     if redis.settings.kind == "memory":
         return  # fakeredis has no connections that it could lose
-    async with asyncio.timeout(PATIENT):
-        while [(b"shop:{stock}:changes", 0)] != await subscribed(redis):
-            await asyncio.sleep(0.005)
+
+    async def nobody() -> bool:
+        return [(b"shop:{stock}:changes", 0)] == await subscribed(redis)
+
+    await until(nobody)
 
 
 async def subscribed(redis: Redis) -> Any:
@@ -399,19 +431,18 @@ async def test_control_a_store_that_hides_errors_looks_empty(redis_server: Redis
 
 
 async def test_a_frozen_store_answers_by_the_deadline(redis_server: RedisServer, on_server: SharedStore):
-    """What was sent to a frozen Redis has an unknown outcome, what was not is a 503, and neither takes long."""
+    """What was sent to a frozen Redis has an unknown outcome, what was not is a 503, and neither takes for ever."""
     await on_server.keep("value", 1)
     redis_server.freeze()
-    begun = time.monotonic()
 
-    with pytest.raises(RedisOutcomeUnknown):
-        await on_server.keep("value", 2)
-    with pytest.raises(RedisUnavailable):  # there is no connection any more to send it on
-        await on_server.swap("value", 1, 2)
-    with pytest.raises(RedisUnavailable):
-        await on_server.peek("value")
-
-    assert time.monotonic() - begun < 3 * 0.5 + 3
+    async with asyncio.timeout(PATIENT):
+        with hurried(on_server._redis, 0.3):
+            with pytest.raises(RedisOutcomeUnknown):
+                await on_server.keep("value", 2)
+            with pytest.raises(RedisUnavailable):  # there is no connection any more to send it on
+                await on_server.swap("value", 1, 2)
+            with pytest.raises(RedisUnavailable):
+                await on_server.peek("value")
 
 
 async def test_a_change_whose_answer_is_lost_is_sent_once(
@@ -420,14 +451,14 @@ async def test_a_change_whose_answer_is_lost_is_sent_once(
     """A taker whose answer is swallowed is told that it does not know, and has taken one thing at most."""
     proxy = toxic(redis_server.url)
     redis_server.flush()
-    redis = Redis(f"{proxy.url}?deadline=0.3")
+    redis = Redis(proxy.url + PATIENTLY)
     await redis.connect()
     shared = SharedStore(redis, "shop")
     await shared.keep("stock", 3)
     await shared.swap("stock", 3, 2)  # the script is there now
 
     proxy.swallow_replies()
-    with pytest.raises(RedisOutcomeUnknown):
+    with pytest.raises(RedisOutcomeUnknown), hurried(redis, 0.3):
         await shared.swap("stock", 2, 1)
     proxy.heal()
 
@@ -435,8 +466,8 @@ async def test_a_change_whose_answer_is_lost_is_sent_once(
     await redis.disconnect()
 
 
-async def missed(redis_server: RedisServer, store: SharedStore) -> Any:
-    """What a watch gives after a change that happened while its connection was cut."""
+async def missed(redis_server: RedisServer, store: SharedStore, seconds: float) -> Any:
+    """What a watch gives within so many seconds after a change that happened while its connection was cut."""
     async with store.watch("value") as changes:
         await soon(changes)
         waiting = asyncio.create_task(soon(changes))
@@ -444,14 +475,14 @@ async def missed(redis_server: RedisServer, store: SharedStore) -> Any:
         redis_server.execute("CLIENT", "KILL", "TYPE", "pubsub")
         redis_server.execute("SET", "shop:{value}", "5")  # nobody is told
         try:
-            return await asyncio.wait_for(waiting, 2)
+            return await asyncio.wait_for(waiting, seconds)
         except TimeoutError:
             return f"nothing from {channel}"
 
 
 async def test_a_gap_hides_no_state(redis_server: RedisServer, on_server: SharedStore):
     """After the connection was lost, the watch looks again."""
-    assert 5 == await missed(redis_server, on_server)
+    assert 5 == await missed(redis_server, on_server, PATIENT)
 
 
 async def test_control_a_watch_that_overlooks_gaps_misses_the_last_state(
@@ -466,7 +497,7 @@ async def test_control_a_watch_that_overlooks_gaps_misses_the_last_state(
 
     monkeypatch.setattr(shared_store._News, "_read", deaf)
 
-    assert "nothing from shop:{value}:changes" == await missed(redis_server, on_server)
+    assert "nothing from shop:{value}:changes" == await missed(redis_server, on_server, 1)
 
 
 async def test_a_watch_outlives_a_restart(redis_server: RedisServer, on_server: SharedStore):
@@ -487,13 +518,17 @@ async def test_a_watch_outlives_a_restart(redis_server: RedisServer, on_server: 
 
 async def test_a_watch_looks_again_when_a_look_fails(redis_server: RedisServer, on_server: SharedStore):
     """A ttl that ends while Redis is frozen is seen when it is back."""
-    await on_server.keep("value", 1, ttl=0.2)
+    await on_server.keep("value", 1, ttl=60)
+    looks = Looks(on_server)
     async with on_server.watch("value") as changes:
         assert 1 == await soon(changes)
         waiting = asyncio.create_task(soon(changes))
+        redis_server.execute("PEXPIRE", "shop:{value}", "50")  # nobody is told
         redis_server.freeze()
-        await asyncio.sleep(0.9)
-        assert not waiting.done()
+        with hurried(on_server._redis, 0.3):
+            looks.may.set()
+            await until(lambda: looks.failed)
+            assert not waiting.done()
         redis_server.thaw()
 
         assert ABSENT is await waiting

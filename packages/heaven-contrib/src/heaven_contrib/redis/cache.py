@@ -29,6 +29,9 @@ log: Logger = logger("heaven.cache")
 CLAIM_LASTS: Final = 5.0
 """Seconds after which others may compute in place of a worker that has died; one that lives renews its claim."""
 
+RENEWAL: Final = CLAIM_LASTS / 3
+"""Seconds between two renewals."""
+
 POLL: Final = 0.025
 """Seconds between two looks at what another worker computes, varied by half."""
 
@@ -368,7 +371,7 @@ class Cache:
 
     async def _keep_renewing(self, wanted: _Wanted, token: str) -> None:
         while True:
-            await asyncio.sleep(CLAIM_LASTS / 3)
+            await asyncio.sleep(RENEWAL)
             args = [token, round(CLAIM_LASTS * 1000)]
             await self._ask(self._renew.run, keys=wanted.keys[1:], args=args, idempotent=True)
 
