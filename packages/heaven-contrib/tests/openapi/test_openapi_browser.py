@@ -23,6 +23,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 30_000
+"""Milliseconds that a page has for anything."""
 TESTS = Path(__file__).parents[1]
 PREFIX = "/behind"
 
@@ -40,6 +42,7 @@ def browser():
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("chromium is not installed: apt-get install -y chromium")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
@@ -51,7 +54,7 @@ def open_page(browser, server):
     """Open a page below the prefix; nothing may go wrong in it, and no request may be for another server."""
     visitor = browser.new_context(base_url=server.url, viewport={"width": 1360, "height": 1000})
     page = visitor.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     asked, wrong = [], []
     page.route(f"**{PREFIX}/**", lambda each: each.continue_(url=each.request.url.replace(PREFIX, "", 1)))
     page.on("request", lambda request: asked.append(request.url))

@@ -70,7 +70,7 @@ def declared():
     @get("/{id:int}")
     async def read(id: int) -> None: ...  # noqa: A002
 
-    @get("/slow")
+    @get("/slow", timeout=0.01)
     async def slow() -> None:
         await asyncio.sleep(30)
 
@@ -83,7 +83,7 @@ def declared():
         return 1
 
     users = Include("/users", routes=[Gateway(handler=each) for each in (find, write, read)])
-    return Router(routes=[users, slow, fail, guarded], max_body_size=100, timeout=0.3)
+    return Router(routes=[users, slow, fail, guarded], max_body_size=100, timeout=60)
 
 
 @pytest.fixture(params=[core, declared])

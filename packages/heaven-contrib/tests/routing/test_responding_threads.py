@@ -7,7 +7,6 @@ import contextvars
 import functools
 import io
 import threading
-import time
 
 import pytest
 
@@ -118,12 +117,12 @@ async def test_a_generator_that_fails_is_closed():
 
 async def test_a_generator_is_closed_when_its_reader_is_cancelled_while_it_runs():
     """A generator can't be closed while it runs: its closing waits for the piece that is on the way."""
-    started, closed = threading.Event(), []
+    started, go_on, closed = threading.Event(), threading.Event(), []
 
     def pieces():
         try:
             started.set()
-            time.sleep(0.05)
+            go_on.wait(30)
             yield 1
         finally:
             closed.append(True)
@@ -133,8 +132,11 @@ async def test_a_generator_is_closed_when_its_reader_is_cancelled_while_it_runs(
             pass
 
     reading = asyncio.create_task(read())
-    await asyncio.to_thread(started.wait, 5)
+    await asyncio.to_thread(started.wait, 30)
     reading.cancel()
+    await asyncio.wait((reading,), timeout=0.02)
+    assert (False, []) == (reading.done(), closed)
+    go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await reading
 
@@ -161,7 +163,7 @@ async def test_a_stop_iteration_in_a_thread_is_an_error():
         return next(iter(()))
 
     with pytest.raises(RuntimeError, match=r"first raised StopIteration; give next\(\) a default"):
-        await asyncio.wait_for(in_thread(first)(), 5)
+        await asyncio.wait_for(in_thread(first)(), 30)
 
 
 async def test_what_nobody_began_to_read_is_closed():

@@ -38,7 +38,7 @@ def test_a_loop_that_ended_in_the_middle_leaves_nothing_to_wait_for():
     loop.run_until_complete(asyncio.sleep(0))
     making = [each for each in asyncio.all_tasks(loop) if each is not waiting]
     try:
-        assert 0 == asyncio.run(asyncio.wait_for(cell.fill(connect, {"seconds": 0}), 5))
+        assert 0 == asyncio.run(asyncio.wait_for(cell.fill(connect, {"seconds": 0}), 30))
     finally:
         for task in (waiting, *making):
             task.cancel()
