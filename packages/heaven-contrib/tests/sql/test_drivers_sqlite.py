@@ -29,6 +29,7 @@ from heaven_contrib.sql.errors import (
     StatementError,
 )
 from heaven_contrib.sql.urls import parse
+from sql_patience import PATIENT
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT i FROM n"
@@ -38,10 +39,16 @@ NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE 
 def no_threads_left():
     """Each connection's thread ends with it."""
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENT
     while names := [each.name for each in threading.enumerate() if each.name.startswith("sqlite")]:
         assert time.monotonic() < deadline, names
         time.sleep(0.01)
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """A statement that is cancelled ends as late as a busy machine lets it."""
+    monkeypatch.setattr(sqlite, "PATIENCE", PATIENT)
 
 
 @pytest.fixture
@@ -103,7 +110,7 @@ async def test_many_may_open_a_new_file_at_once(file, count):
         await each.close()
 
 
-@pytest.mark.parametrize("patience", [0.1, 5])
+@pytest.mark.parametrize("patience", [0.1, 60])
 async def test_opening_waits_for_who_has_the_file_to_himself(file, patience):
     """As long as `busy_timeout` says, also where SQLite itself does not wait."""
     driver = driver_for(parse(f"sqlite:///{file}?busy_timeout={patience}"), None)
@@ -299,16 +306,16 @@ async def test_a_file_that_breaks_is_a_lost_connection(on_disk, file):
 # Cancelling
 
 
-async def test_a_cancelled_statement_stops_and_its_connection_goes_on(connection, table):
+async def test_a_cancelled_statement_stops_and_its_connection_goes_on(connection, table, patient):
     """The thread is free at once; what the statement did is undone with its transaction."""
     began = time.monotonic()
     await cancelled(connection.query(ENDLESS))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < PATIENT
     assert connection.usable
     assert await value(connection, "SELECT COUNT(*) FROM t") == 2
 
 
-async def test_a_statement_that_is_cancelled_before_it_began_stops_too(connection):
+async def test_a_statement_that_is_cancelled_before_it_began_stops_too(connection, patient):
     """However early the cancellation comes."""
     for _ in range(50):
         task = asyncio.ensure_future(connection.query(ENDLESS))
@@ -319,7 +326,7 @@ async def test_a_statement_that_is_cancelled_before_it_began_stops_too(connectio
     assert await value(connection, "SELECT 1") == 1
 
 
-async def test_a_cancellation_is_not_lost_by_another_one(connection):
+async def test_a_cancellation_is_not_lost_by_another_one(connection, patient):
     """Who is cancelled twice is cancelled, and the connection is whole."""
     task = asyncio.ensure_future(connection.query(ENDLESS))
     await asyncio.sleep(0.05)
@@ -331,7 +338,7 @@ async def test_a_cancellation_is_not_lost_by_another_one(connection):
     assert await value(connection, "SELECT 1") == 1
 
 
-async def test_a_cancelled_transaction_can_be_rolled_back(connection, table):
+async def test_a_cancelled_transaction_can_be_rolled_back(connection, table, patient):
     """And leaves nothing behind."""
     await connection.begin()
     await connection.query("DELETE FROM t")
@@ -343,12 +350,12 @@ async def test_a_cancelled_transaction_can_be_rolled_back(connection, table):
 
 async def test_who_waits_for_a_writer_is_given_up_when_cancelled(file):
     """SQLite does not hear of it while it waits: the thread ends later, and nobody waits for that."""
-    driver = driver_for(parse(f"sqlite:///{file}?busy_timeout=1"), None)
+    driver = driver_for(parse(f"sqlite:///{file}?busy_timeout=60"), None)
     first, second = await driver.connect(), await driver.connect()
     await first.begin()
     began = time.monotonic()
     await cancelled(second.begin(), 0.05)
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < PATIENT
     assert not second.usable
     with pytest.raises(ConnectionLost):
         await second.query("SELECT 1")
@@ -394,7 +401,12 @@ async def main():
 
 asyncio.run(main())
 """
-    assert 0 == subprocess.run([sys.executable, "-c", script], timeout=20, capture_output=True, check=False).returncode
+    assert (
+        0
+        == subprocess.run(
+            [sys.executable, "-c", script], timeout=2 * PATIENT, capture_output=True, check=False
+        ).returncode
+    )
 
 
 def test_a_connection_may_outlive_its_loop(file):
@@ -437,7 +449,7 @@ async def test_a_read_only_transaction_refuses_to_write(connection, table, end):
     assert (await connection.query("DELETE FROM t")).affected == 2
 
 
-async def test_reset_brings_the_session_back(connection, table, driver):
+async def test_reset_brings_the_session_back(connection, table, driver, patient):
     """Settings and an open transaction are gone, and of a file's session all the rest; what is in memory stays."""
     await connection.query("PRAGMA foreign_keys = OFF")
     await connection.query("CREATE TEMPORARY TABLE mine (id INTEGER)")
@@ -535,7 +547,7 @@ async def test_many_rows_are_all_there_or_none(connection, table, inside):
     await connection.rollback()
 
 
-async def test_many_rows_can_be_cancelled(connection, table):
+async def test_many_rows_can_be_cancelled(connection, table, patient):
     """None of them is there then."""
     await connection.query("CREATE TABLE slow (n)")
     await cancelled(connection.query_many(f"INSERT INTO slow {NUMBERS.format(10**8)}", [[], []]), 0.05)
@@ -592,12 +604,12 @@ async def test_a_stream_that_is_left_early_leaves_a_connection_that_works(connec
     async with aclosing(connection.stream(NUMBERS.format(10**9))) as batches:
         async for _ in batches:
             break
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < PATIENT
     assert connection.usable
     await connection.query("CREATE TABLE free (id)")
 
 
-async def test_a_cancelled_stream_leaves_a_connection_that_works(connection):
+async def test_a_cancelled_stream_leaves_a_connection_that_works(connection, patient):
     """As a single statement that is cancelled does."""
 
     async def read():
@@ -640,7 +652,7 @@ def test_who_is_interrupted_while_read_only_is_in_a_transaction(end, at):
         assert real.in_transaction or not read_only
 
 
-async def test_a_stream_that_is_cancelled_as_it_begins_interrupts_nobody_else(connection):
+async def test_a_stream_that_is_cancelled_as_it_begins_interrupts_nobody_else(connection, patient):
     """Its cursor is closed, however long the cancellation and what it holds are kept; the next statement runs."""
     await connection.query("CREATE TABLE n (i INT)")
     await connection.query_many("INSERT INTO n VALUES (?)", [(i,) for i in range(1000)])

@@ -14,6 +14,7 @@ from heaven_contrib.sql import Database
 from heaven_contrib.sql.errors import DatabaseError
 from heaven_testing import Client, LiveServer, StartupFailed
 from heaven_testing.errors import ServerDidNotStart
+from sql_patience import PATIENT
 
 CANARY = "tweety-7c2f"
 
@@ -43,9 +44,9 @@ async def shown(url, server, caplog) -> str:
 
     await database.connect()
     await fails(database.execute("NONSENSE"))
-    await fails(database.fetch_value("SELECT SLEEP(10)", timeout=0.1))
+    await fails(database.fetch_value("SELECT SLEEP(60)", timeout=0.1))
     server.execute("ALTER USER canary@'127.0.0.1' IDENTIFIED BY 'another'")
-    await fails(asyncio.wait_for(_two_at_once(database), 10))
+    await fails(asyncio.wait_for(_two_at_once(database), PATIENT))
     server.stop()
     await fails(database.execute("SELECT 1"))
     seen.append(repr(database) + repr(database.statistics))

@@ -12,6 +12,7 @@ from heaven_contrib.sql.drivers.choosing import driver_for
 from heaven_contrib.sql.errors import DatabaseError, MigrationError
 from heaven_contrib.sql.migrations import migrate
 from heaven_contrib.sql.urls import parse
+from sql_patience import PATIENT
 
 ORDERS = (
     "CREATE TABLE orders (id INT PRIMARY KEY, note VARCHAR(40));\nINSERT INTO orders VALUES (1, '100% :sure; ?');\n"
@@ -307,29 +308,34 @@ async def test_mysql_notes_no_more_than_what_is_kept(connection, folder) -> None
 @MYSQL
 async def test_a_process_that_dies_in_the_middle_leaves_its_note(connect, folder) -> None:
     """The next one waits for the server to let go of the lock, and knows how far the dead one came."""
-    folder.write("0003_later.sql", "CREATE TABLE later (x INT); DO SLEEP(1); DROP TABLE later;")
-    dying, watching = await connect(), await connect()
+    folder.write("0003_later.sql", "CREATE TABLE later (x INT); DO SLEEP(60); DROP TABLE later;")
+    dying, watching, killing = await connect(), await connect(), await connect()
+    ((number,),) = await rows(dying, "SELECT CONNECTION_ID()")
     task = asyncio.create_task(migrate(dying, "mysql", folder.path))
     sleeping = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'DO SLEEP%' AND db = DATABASE()"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT):
         while await rows(watching, sleeping) != [(1,)]:
             await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.wait([task])
     dying.abandon()
+    waiting = asyncio.create_task(migrate(watching, "mysql", folder.path))
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await killing.query(f"KILL {number}")  # as the server does by itself, when it finds out
     with pytest.raises(MigrationError, match="was begun and not finished: 1 of its 3 statements"):
-        await migrate(watching, "mysql", folder.path, wait=20)
+        await waiting
 
 
 @MYSQL
 async def test_a_connection_that_breaks_is_no_certainty(connect, folder) -> None:
     """Its statement may be in effect; the error says so."""
-    folder.write("0003_later.sql", "CREATE TABLE later (x INT); DO SLEEP(20);")
+    folder.write("0003_later.sql", "CREATE TABLE later (x INT); DO SLEEP(60);")
     breaking, killing = await connect(), await connect()
     ((number,),) = await rows(breaking, "SELECT CONNECTION_ID()")
     task = asyncio.create_task(migrate(breaking, "mysql", folder.path))
     state = f"SELECT count(*) FROM information_schema.processlist WHERE id = {number} AND info LIKE 'DO SLEEP%'"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT):
         while await rows(killing, state) != [(1,)]:
             await asyncio.sleep(0.01)
         await killing.query(f"KILL {number}")
@@ -427,7 +433,7 @@ def test_ten_workers_that_start_at_once_do_it_once(kind, dialect, database_url, 
         for worker in workers:
             worker.stdin.write("go\n")
             worker.stdin.flush()
-        ended = [worker.communicate(timeout=60) for worker in workers]
+        ended = [worker.communicate(timeout=10 * PATIENT) for worker in workers]
         codes = [worker.returncode for worker in workers]
     if variant == "locked":
         assert ([0] * 10, "") == (codes, "".join(errors for _, errors in ended))
@@ -449,7 +455,7 @@ async def test_who_waits_too_long_gives_up(connect, dialect, folder) -> None:
 
         await other.query(f"SELECT GET_LOCK({_LOCK}, 0)")
         message, done = "has been applying migrations for 1 s", f"DO RELEASE_LOCK({_LOCK})"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT):
         with pytest.raises(MigrationError, match=message):
             await migrate(connection, dialect, folder.path, wait=0.2)
         assert set() == await tables(connection, dialect)
@@ -466,5 +472,5 @@ async def test_databases_of_one_server_do_not_wait_for_each_other(connect, folde
 
     other = await driver_for(parse(database_url(kind)), None).connect()
     await other.query(f"SELECT GET_LOCK({_LOCK}, 0)")
-    assert 2 == len(await migrate(await connect(), "mysql", folder.path, wait=1))
+    assert 2 == len(await migrate(await connect(), "mysql", folder.path, wait=20))
     await other.close()

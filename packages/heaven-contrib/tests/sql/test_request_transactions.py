@@ -10,6 +10,7 @@ from heaven_contrib.sql.drivers.mysql import MySQLConnection
 from heaven_contrib.sql.drivers.sqlite import SQLiteConnection
 from heaven_contrib.sql.transaction import Transaction as RealTransaction
 from heaven_testing import Client
+from sql_patience import PATIENT
 
 ADD = "INSERT INTO notes (text) VALUES (:text)"
 
@@ -111,7 +112,7 @@ async def test_a_client_that_leaves_undoes_what_its_leaving_cancels(app, db, can
     async def linger(req, res, ctx):
         await ctx.peek(TRANSACTION).execute(ADD, {"text": "left"})
         added.set()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(PATIENT if cancel else 0.2)
 
     app.PUT("/notes/left", linger, cancel_on_disconnect=cancel)
     waiting = [{"type": "http.request"}]

@@ -19,6 +19,7 @@ from heaven.errors import RegistrationError
 from heaven_contrib.sql.errors import ConnectionFailed
 from heaven_contrib.sql.sqlalchemy import SESSION, SQLALCHEMY, SQLAlchemy
 from heaven_testing import Client
+from sql_patience import PATIENT
 
 
 class Base(DeclarativeBase):
@@ -39,11 +40,11 @@ def url(request, tmp_path):
     if request.param == "own url":
         return f"sqlite+aiosqlite:///{tmp_path}/own.db"
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/notes.db?pool_size=3"
+        return f"sqlite:///{tmp_path}/notes.db?pool_size=3&busy_timeout={PATIENT}"
     server = request.getfixturevalue("mysql_server")
     database = f"alchemy_{uuid.uuid4().hex[:12]}"
     server.execute(f"CREATE DATABASE {database} CHARACTER SET utf8mb4")
-    return f"mysql://root@{server.host}:{server.port}/{database}?driver={request.param}"
+    return f"mysql://root@{server.host}:{server.port}/{database}?driver={request.param}&acquire_timeout={PATIENT}"
 
 
 @contextlib.asynccontextmanager
@@ -203,7 +204,7 @@ async def test_a_commit_that_fails_is_no_success(tmp_path, variant, status) -> N
 @pytest.mark.parametrize("driver", ["aiomysql", "asyncmy"])
 async def test_mysql_is_strict_and_speaks_utc(mysql_server, driver) -> None:
     """As with `Database`: a value that is too long is an error, and the session's time is UTC."""
-    alchemy = SQLAlchemy(f"{mysql_server.url}?driver={driver}")
+    alchemy = SQLAlchemy(f"{mysql_server.url}?driver={driver}&acquire_timeout={PATIENT}")
     async with alchemy.session() as session:
         await session.execute(text("CREATE TEMPORARY TABLE short (x VARCHAR(3))"))
         with pytest.raises(sqlalchemy.exc.DataError):
@@ -215,7 +216,7 @@ async def test_mysql_is_strict_and_speaks_utc(mysql_server, driver) -> None:
 @pytest.mark.parametrize("driver", ["aiomysql", "asyncmy"])
 async def test_values_are_those_of_sqlalchemy(mysql_server, driver) -> None:
     """A DATETIME has no time zone, as everywhere in SQLAlchemy, and its own types find what they decode."""
-    alchemy = SQLAlchemy(f"{mysql_server.url}?driver={driver}")
+    alchemy = SQLAlchemy(f"{mysql_server.url}?driver={driver}&acquire_timeout={PATIENT}")
     metadata = sqlalchemy.MetaData()
     values = {
         "at": datetime.fromisoformat("2026-02-03 04:05:06"),
@@ -270,10 +271,8 @@ async def test_a_server_without_tls_hears_nothing_where_tls_is_asked_for(driver)
             await heard.put(b"")
         writer.close()
 
-    async with asyncio.timeout(20), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        place = (
-            f"mysql://canary:secret@127.0.0.1:{server.sockets[0].getsockname()[1]}/x?start_timeout=0&driver={driver}"
-        )
+    async with asyncio.timeout(2 * PATIENT), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        place = f"mysql://canary:secret@127.0.0.1:{server.sockets[0].getsockname()[1]}/x?start_timeout=0&acquire_timeout={PATIENT}&driver={driver}"
         for url, expected in ((f"{place}&ssl=verify", False), (place, True)):
             with pytest.raises(ConnectionFailed):
                 await SQLAlchemy(url).connect()
@@ -283,7 +282,7 @@ async def test_a_server_without_tls_hears_nothing_where_tls_is_asked_for(driver)
 async def test_the_start_waits_for_the_database(mysql_server) -> None:
     """A database that comes up a moment later is no failure."""
     mysql_server.kill()
-    alchemy = SQLAlchemy(f"{mysql_server.url}?start_timeout=30")
+    alchemy = SQLAlchemy(f"{mysql_server.url}?start_timeout=60")
     waiting = asyncio.create_task(alchemy.connect())
     await asyncio.to_thread(mysql_server.restart)
     await waiting
@@ -296,7 +295,7 @@ async def test_a_database_that_never_comes_fails_the_start_without_its_password(
         nobody.bind(("127.0.0.1", 0))
         alchemy = SQLAlchemy(f"mysql://shop:canary@127.0.0.1:{nobody.getsockname()[1]}/shop?start_timeout=0.5")
         with pytest.raises(ConnectionFailed, match="The database can't be reached") as failed:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 await alchemy.connect()
     assert "canary" not in f"{failed.value} {failed.value.__cause__} {alchemy!r} {alchemy.begin!r}"
 

@@ -15,6 +15,7 @@ from heaven_contrib.sql import (
     Transaction,
     TransactionOver,
 )
+from sql_patience import until
 
 ADD = "INSERT INTO notes (text, size) VALUES (:text, 1)"
 
@@ -221,7 +222,7 @@ async def test_two_statements_at_once_cost_the_transaction_alone(db):
 
 async def test_a_slow_statement_ends_its_transaction(kind, database_url):
     """Nothing more runs on it, nothing of it is kept, and the database goes on."""
-    slow = {"sqlite": "SELECT max(a.id) FROM n a, n b, n c, n d", "mysql": "SELECT SLEEP(3)"}
+    slow = {"sqlite": "SELECT max(a.id) FROM n a, n b, n c, n d", "mysql": "SELECT SLEEP(60)"}
     async with Database(database_url(kind)) as db:
         await db.execute("CREATE TABLE n (id INT)")
         await db.execute_many("INSERT INTO n VALUES (:id)", [{"id": number} for number in range(100)])
@@ -257,11 +258,9 @@ async def test_a_connection_that_broke_says_what_broke_it(mysql_url, mysql_serve
     """What the driver said is the cause of ConnectionLost, and no error is its own cause."""
     async with Database(mysql_url(driver, pool_size=1)) as db:
         number = await db.fetch_value("SELECT CONNECTION_ID()")
-        reading = asyncio.create_task(db.fetch_value("SELECT SLEEP(20)"))
+        reading = asyncio.create_task(db.fetch_value("SELECT SLEEP(60)"))
         running = f"SELECT info FROM information_schema.processlist WHERE id = {number}"
-        async with asyncio.timeout(10):
-            while "SLEEP" not in str(await asyncio.to_thread(mysql_server.execute, running)):
-                await asyncio.sleep(0.01)
+        await until(lambda: "SLEEP" in str(mysql_server.execute(running)), "the query")
         await asyncio.to_thread(mysql_server.execute, f"KILL {number}")
         with pytest.raises(ConnectionLost) as broken:
             await reading
