@@ -276,7 +276,7 @@ async def test_an_application_has_it_under_its_key(redis_url: str):
         return {"stock": await req.app.peek(REDIS).client.incr("stock")}
 
     app.GET("/stock", stock)
-    async with Client(app) as client:
+    async with Client(app, timeout=PATIENT) as client:
         assert {"stock": 1} == (await client.get("/stock")).json()
         assert {"stock": 2} == (await client.get("/stock")).json()
     assert (None, None) == (app.peek(REDIS), app.peek(other))
@@ -291,7 +291,7 @@ async def test_an_outage_is_a_503_without_an_address(redis_server: RedisServer):
         return {"stock": await req.app.peek(REDIS).write(lambda client: client.incr("stock"))}
 
     app.GET("/stock", stock)
-    async with Client(app) as client:
+    async with Client(app, timeout=PATIENT) as client:
         redis_server.kill()
         response = await client.get("/stock")
 

@@ -17,8 +17,7 @@ from heaven_contrib.redis.errors import DecodeError, RedisError
 from heaven_contrib.redis.event_log import Entry, EventLog, last_event_id
 from heaven_contrib.redis.missed import Missed
 from heaven_testing import Client, make_request
-
-PATIENCE = 10.0
+from redis_patience import PATIENT, until
 
 
 class Order(msgspec.Struct):
@@ -27,15 +26,8 @@ class Order(msgspec.Struct):
 
 async def take(reader, count):
     """The next values of a reader."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENT):
         return [await anext(reader) for _ in range(count)]
-
-
-async def until(condition):
-    """Wait until something is so."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def values(entries):
@@ -98,7 +90,7 @@ async def test_a_follower_gets_what_comes(redis_pair):
         first = asyncio.create_task(anext(reader))
         await until(lambda: here._tail is not None and here._tail.news._waiters)  # it waits for what is new
         await there.append("new", event="said")
-        entry = await asyncio.wait_for(first, PATIENCE)
+        entry = await asyncio.wait_for(first, PATIENT)
 
         assert ("said", "new") == (entry.event, entry.value)
         await here.append("newer")
@@ -149,7 +141,7 @@ async def test_many_followers_share_one_connection(redis):
     assert 100 == log._tail.readers
 
     await log.append("second")
-    got = await asyncio.wait_for(asyncio.gather(*following), PATIENCE)
+    got = await asyncio.wait_for(asyncio.gather(*following), PATIENT)
     assert ["second"] * 100 == values(got)
     for reader in readers:
         await reader.aclose()
@@ -237,7 +229,7 @@ async def test_a_log_that_lost_its_data_says_so(redis_pair):
         await until(lambda: time.time() * 1000 > log_tail.parse(end)[0] + 2)  # ids are of another millisecond
         await there.append("anew")
 
-        assert Missed() == await asyncio.wait_for(first, PATIENCE)
+        assert Missed() == await asyncio.wait_for(first, PATIENT)
         assert ["anew"] == values(await take(reader, 1))
         assert [Missed(), "anew"] == values(await take(ahead, 2))
 
@@ -303,7 +295,7 @@ async def test_a_tail_that_failed_fails_nobody_who_comes_later(redis, monkeypatc
             await take(later, 1)
             coming = asyncio.ensure_future(anext(later))
             await log.append("second")
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENT):
                 assert "second" == (await coming).value
     assert log._tail is None
 
@@ -336,7 +328,7 @@ def shop(redis, **options):
 async def receive(pieces, count):
     """The next events of a stream."""
     text = ""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENT):
         while len(streamed(text)) < count:
             text += await anext(pieces)
     return streamed(text)
@@ -346,7 +338,7 @@ async def test_a_browser_goes_on_where_it_was_on_another_worker(redis_url):
     """What was appended while a client was away reaches it from another worker, once, and before what is new."""
     apps = [shop(Redis(redis_url)) for _ in range(2)]
     (_, log), (_, other) = apps
-    async with Client(apps[0][0]) as first, Client(apps[1][0]) as second:
+    async with Client(apps[0][0], timeout=PATIENT) as first, Client(apps[1][0], timeout=PATIENT) as second:
         async with first.stream("GET", "/events") as response:
             pieces = response.aiter_text()
             (begun,) = await receive(pieces, 1)
@@ -357,7 +349,7 @@ async def test_a_browser_goes_on_where_it_was_on_another_worker(redis_url):
             new = asyncio.create_task(receive(response.aiter_text(), 2))
             await until(lambda: other._tail is not None)
             three = await log.append(3)
-            assert [(missed, None, '"two\\nlines"'), (three, None, "3")] == await asyncio.wait_for(new, PATIENCE)
+            assert [(missed, None, '"two\\nlines"'), (three, None, "3")] == await asyncio.wait_for(new, PATIENT)
         # A client that saw nothing but the beginning of the stream.
         async with second.stream("GET", "/events", headers={"last-event-id": begun[0]}) as response:
             assert [one, missed, three] == [name for name, _, _ in await receive(response.aiter_text(), 3)]
@@ -367,7 +359,7 @@ async def test_a_browser_goes_on_where_it_was_on_another_worker(redis_url):
 async def test_a_browser_that_was_away_too_long_gets_a_gap(redis_url):
     """An event called `gap` names the id after which entries are missing; then comes what there is."""
     app, log = shop(Redis(redis_url), keep=5)
-    async with Client(app) as client:
+    async with Client(app, timeout=PATIENT) as client:
         ids = await fill(log, 0, 300)
         kept = values(await log.latest(300))
         async with client.stream("GET", "/events", headers={"last-event-id": ids[2]}) as response:
@@ -380,7 +372,7 @@ async def test_a_browser_that_was_away_too_long_gets_a_gap(redis_url):
 async def test_a_malformed_last_event_id_is_a_400(redis_url, wrong):
     """What names no event is refused, before the stream begins."""
     app, _ = shop(Redis(redis_url))
-    async with Client(app) as client:
+    async with Client(app, timeout=PATIENT) as client:
         answer = await client.get("/events", headers={"last-event-id": wrong})
 
     assert 400 == answer.status_code
@@ -405,7 +397,7 @@ async def test_last_event_id_is_read_for_streams_of_ones_own(redis):
 async def test_streams_end_at_shutdown(redis_url):
     """A stream that waits for new entries ends in order when the server stops, and leaves nothing behind."""
     app, log = shop(Redis(redis_url))
-    async with Client(app) as client, client.stream("GET", "/events") as response:
+    async with Client(app, timeout=PATIENT) as client, client.stream("GET", "/events") as response:
         lines = response.aiter_lines()
         await anext(lines)
         await client.shutdown()
@@ -416,7 +408,7 @@ async def test_streams_end_at_shutdown(redis_url):
 async def test_a_thousand_streams_take_few_connections(redis_server):
     """A thousand readers of one process, and Redis has one connection more than the pool of a few."""
     redis_server.flush()
-    redis = Redis(f"{redis_server.url}?pool_size=4&client_name=thousand")
+    redis = Redis(f"{redis_server.url}?deadline=60&pool_size=4&client_name=thousand")
     await redis.connect()
     log = EventLog(redis, "orders")
     readers = [log.read("0-0") for _ in range(1000)]

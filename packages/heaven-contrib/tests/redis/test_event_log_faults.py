@@ -9,12 +9,12 @@ from contextlib import aclosing
 import pytest
 
 from heaven import App
+from heaven_contrib.redis import log_tail
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.event_log import EventLog
 from heaven_testing import Client, RedisServer
-
-PATIENCE = 30.0
+from redis_patience import PATIENT, PATIENTLY, hurried, until
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def server():
 @pytest.fixture
 async def redis(server) -> AsyncIterator[Redis]:
     server.flush()
-    redis = Redis(f"{server.url}?deadline=1")
+    redis = Redis(server.url + PATIENTLY)
     await redis.connect()
     yield redis
     await redis.disconnect()
@@ -52,9 +52,7 @@ class Writer:
     async def more(self, count):
         """Wait until so many more are acknowledged."""
         wanted = len(self.acknowledged) + count
-        async with asyncio.timeout(PATIENCE):
-            while len(self.acknowledged) < wanted:
-                await asyncio.sleep(0.005)
+        await until(lambda: len(self.acknowledged) >= wanted)
 
 
 def lost(acknowledged, seen):
@@ -95,9 +93,7 @@ async def test_a_reader_goes_on_when_redis_was_killed(redis, server, ours):
     tasks[1].cancel()
     await asyncio.wait([tasks[1]])
     writer.acknowledged.append(await log.append(0))
-    async with asyncio.timeout(PATIENCE):
-        while seen[-1] != writer.acknowledged[-1]:
-            await asyncio.sleep(0.01)
+    await until(lambda: seen[-1] == writer.acknowledged[-1])
     tasks[0].cancel()
     await asyncio.wait(tasks)
 
@@ -117,7 +113,7 @@ class Browser:
         """Connect, and take so many events."""
         headers = {} if self._forgetful or self.last is None else {"last-event-id": self.last}
         wanted = len(self.seen) + count
-        async with asyncio.timeout(PATIENCE), client.stream("GET", "/events", headers=headers) as response:
+        async with asyncio.timeout(PATIENT), client.stream("GET", "/events", headers=headers) as response:
             async for line in response.aiter_lines():
                 if line.startswith("id: "):
                     self.last = line[4:]
@@ -150,12 +146,11 @@ async def test_a_browser_comes_back_to_another_worker_after_a_crash(redis, serve
     """With Last-Event-ID it sees each id once and none is missing; the control comes back without, and misses some."""
     writer = Writer(EventLog(redis, "orders"))
     browser = Browser(forgetful=forgetful)
-    url = f"{server.url}?deadline=1"
+    url = server.url + PATIENTLY
     options = {"timeout": 60, "leaks": {"tasks", "exceptions"}}  # a server that restarts opens files
     async with Client(application(url), **options) as one, Client(application(url), **options) as other:
         begun = asyncio.create_task(browser.listen(one, 50))
-        while browser.last is None:
-            await asyncio.sleep(0.005)
+        await until(lambda: browser.last)
         writing = asyncio.create_task(writer.run())
         await begun
         await asyncio.to_thread(server.kill)
@@ -171,34 +166,36 @@ async def test_a_browser_comes_back_to_another_worker_after_a_crash(redis, serve
     assert (([], []) == lost(upto, browser.seen)) is not forgetful
 
 
-async def test_a_reader_waits_while_redis_does_not_answer(redis, server, caplog):
+async def test_a_reader_waits_while_redis_does_not_answer(redis, server, caplog, monkeypatch):
     """A frozen Redis is waited for, by who reads and by who begins to; then all is there."""
+    monkeypatch.setattr(log_tail, "BLOCK", 0.1)
     log = EventLog(redis, "orders")
     first = await log.append(1)
     async with aclosing(log.read("0-0")) as reader, aclosing(log.read(first)) as late, aclosing(log.read()) as new:
         assert 1 == (await anext(reader)).value
-        server.freeze()
-        waiting = [asyncio.create_task(anext(each)) for each in (reader, late, new)]
-        done, _ = await asyncio.wait(waiting, timeout=1.5)
-        assert not done
-        with pytest.raises((RedisUnavailable, RedisOutcomeUnknown)):
-            await log.latest(1)
-        with pytest.raises(RedisUnavailable):
-            _ = [entry async for entry in log.read("0-0", follow=False)]
+        with hurried(redis, 0.3):
+            await asyncio.sleep(0.2)  # whoever waits for new entries asks again, with less time
+            server.freeze()
+            waiting = [asyncio.create_task(anext(each)) for each in (reader, late, new)]
+            await until(lambda: "log:{orders} can't be read, and is waited for" in caplog.text)
+            with pytest.raises((RedisUnavailable, RedisOutcomeUnknown)):
+                await log.latest(1)
+            with pytest.raises(RedisUnavailable):
+                _ = [entry async for entry in log.read("0-0", follow=False)]
+            assert not any(each.done() for each in waiting)
         server.thaw()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENT):
             while not waiting[2].done():  # who asks for the new alone is there from some moment on
                 await log.append(2)
                 await asyncio.sleep(0.05)
             assert [2, 2, 2] == [(await each).value for each in waiting]
-    assert "log:{orders} can't be read, and is waited for" in caplog.text
 
 
 async def test_a_reader_whose_waiting_is_ended_by_redis_goes_on(server, redis):
     """A master that becomes a replica ends what blocks on it with an error; readers ask again, and miss nothing."""
     log = EventLog(redis, "orders", type=int)
     first = await log.append(1)
-    async with aclosing(log.read(first)) as reader, asyncio.timeout(PATIENCE):
+    async with aclosing(log.read(first)) as reader, asyncio.timeout(PATIENT):
         coming = asyncio.ensure_future(anext(reader))
         while not (
             blocked := [each for each in await redis.client.client_list(_type="normal") if "b" in each["flags"]]
