@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -23,12 +24,13 @@ from websockets.sync.client import ClientConnection, connect
 
 EXAMPLES = Path(__file__).parent
 IN_PROCESS = "http://testserver"
-PATIENCE = 15.0
+PATIENCE = 30.0
 """Seconds that a client waits for anything."""
 
 Program = Callable[..., str]
 Serve = Callable[..., "Example"]
 Load = Callable[..., Any]
+Run = Callable[..., SyncClient]
 Start = Callable[..., AbstractContextManager[httpx.Client]]
 
 
@@ -52,7 +54,7 @@ class OverSockets(httpx.Client):
         """Open a WebSocket; raises WebSocketDenied."""
         url = str(self.base_url.join(path)).replace("http", "ws", 1)
         try:
-            connection = connect(url, additional_headers=headers, proxy=None)
+            connection = connect(url, additional_headers=headers, open_timeout=PATIENCE, proxy=None)
         except InvalidStatus as refused:
             answer = refused.response
             fields = list(answer.headers.raw_items())
@@ -101,19 +103,30 @@ def serve() -> Iterator[Serve]:
 def loaded(example: str, name: str = "app", *, module: str = "application", **environment: str) -> Iterator[Any]:
     """Import an example's application as uvicorn does in its folder; afterwards none of its modules is there any more.
 
-    Load one at a time: each example has an `application`, and Python knows one module of a name.
+    Each example has an `application`, and Python knows one module of a name: what was loaded before steps aside.
     """
-    before = set(sys.modules)
+    before = _modules_of_examples()
+    for name_before in before:
+        del sys.modules[name_before]
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(EXAMPLES / example)
-        for variable, value in environment.items():
-            patch.setenv(variable, value)
         try:
-            yield getattr(import_module(module), name)
+            with patch.context() as for_import:  # servers that are started meanwhile have settings of their own
+                for variable, value in environment.items():
+                    for_import.setenv(variable, value.replace("{url}", IN_PROCESS))
+                app = getattr(import_module(module), name)
+            yield app
         finally:
-            for new in set(sys.modules) - before:
-                if Path(getattr(sys.modules[new], "__file__", None) or "").is_relative_to(EXAMPLES / example):
-                    del sys.modules[new]
+            for new in _modules_of_examples():
+                del sys.modules[new]
+            sys.modules.update(before)
+
+
+def _modules_of_examples() -> dict[str, ModuleType]:
+    """What was imported from the examples' folders; tests are called otherwise."""
+    found = {name: Path(getattr(module, "__file__", None) or "") for name, module in sys.modules.items()}
+    names = [name for name, file in found.items() if file.is_relative_to(EXAMPLES) and not name.startswith("examples.")]
+    return {name: sys.modules[name] for name in names}
 
 
 @contextmanager
@@ -121,12 +134,13 @@ def in_process(
     example: str, *, module: str = "application", root_path: str = "", **environment: str
 ) -> Iterator[SyncClient]:
     """Run an example in this process; whoever leaves something behind fails."""
-    environment = {name: value.replace("{url}", IN_PROCESS) for name, value in environment.items()}
-    with (
-        loaded(example, module=module, **environment) as app,
-        SyncClient(app, base_url=IN_PROCESS, root_path=root_path, timeout=PATIENCE) as client,
-    ):
+    with loaded(example, module=module, **environment) as app, client_of(app, root_path=root_path) as client:
         yield client
+
+
+def client_of(app: Any, *, root_path: str = "") -> SyncClient:
+    """A client for an application in this process; it starts and stops it."""
+    return SyncClient(app, base_url=IN_PROCESS, root_path=root_path, timeout=PATIENCE)
 
 
 @contextmanager
@@ -156,6 +170,19 @@ def load() -> Iterator[Load]:
     """Import an example's application, until the test is done: `app = load("orders", SHOP_DATA=...)`."""
     with ExitStack() as stack:
         yield lambda *names, **environment: stack.enter_context(loaded(*names, **environment))
+
+
+@pytest.fixture(scope="module")
+def keep_loaded() -> Iterator[Load]:
+    """The same, until the module's tests are done."""
+    with ExitStack() as stack:
+        yield lambda *names, **environment: stack.enter_context(loaded(*names, **environment))
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run what was loaded: `with run(app) as client:`; whoever leaves something behind fails."""
+    return client_of
 
 
 @pytest.fixture(scope="session")

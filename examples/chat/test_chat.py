@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from heaven_testing import WebSocketClosed, WebSocketDenied
 
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 
 class Person:
@@ -142,7 +142,8 @@ def test_what_is_no_message_is_refused(client: Any) -> None:
 def workers(serve: Callable[..., Any], redis_server: Any) -> tuple[Any, Any]:
     """Two processes on one Redis, as with `--workers 2`."""
     redis_server.flush()
-    return serve("chat", CHAT_REDIS=redis_server.url), serve("chat", CHAT_REDIS=redis_server.url)
+    url = f"{redis_server.url}?deadline=20"
+    return serve("chat", CHAT_REDIS=url), serve("chat", CHAT_REDIS=url)
 
 
 def test_people_on_different_workers_talk(workers: tuple[Any, Any]) -> None:
@@ -191,7 +192,7 @@ def test_the_people_of_a_killed_worker_vanish_and_come_back(workers: tuple[Any, 
 def test_redis_may_be_away_for_a_while(serve: Callable[..., Any], redis_server: Any) -> None:
     """Who speaks then is told, who comes is asked to come again, and afterwards the talk goes on."""
     redis_server.flush()
-    server = serve("chat", CHAT_REDIS=f"{redis_server.url}?deadline=1")
+    server = serve("chat", CHAT_REDIS=f"{redis_server.url}?deadline=20")
     with server.client() as client, client.ws("/rooms/lobby") as one:
         ada = Person(one, "Ada")
         ada.say("before")

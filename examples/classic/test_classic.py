@@ -49,7 +49,7 @@ def uvicorn(environment: dict[str, str]) -> Iterator[str]:
         yield server.url
 
 
-def connected(mysql: MySQLServer, redis: RedisServer, wait: float = 10.0) -> tuple[int, int]:
+def connected(mysql: MySQLServer, redis: RedisServer, wait: float = 30.0) -> tuple[int, int]:
     """How many others are connected to the two servers, when those have noted who left."""
     query = "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id != connection_id()"
     deadline = time.monotonic() + wait
@@ -68,7 +68,7 @@ def test_it_uses_both_servers_and_closes_its_connections(
     """What startup connected, handlers use and shutdown closes; nothing is connected afterwards."""
     redis_server.flush()
     page = serving.__name__
-    with serving(environment) as url, httpx.Client(base_url=url, timeout=15) as client:
+    with serving(environment) as url, httpx.Client(base_url=url, timeout=30) as client:
         counts = [client.post(f"/visits/{page}").json()["count"] for _ in range(3)]
         client.post("/hello/Ada")
         hello = client.post("/hello/Grace").json()
@@ -84,7 +84,7 @@ def test_it_uses_both_servers_and_closes_its_connections(
 @pytest.mark.filterwarnings("ignore:Table 'visits' already exists")
 def test_it_leaves_nothing_behind(load: Callable[..., Any], environment: dict[str, str]) -> None:
     """In the test's own process, where the client sees tasks, sockets and keys that shutdown forgets."""
-    with SyncClient(load("classic", "router", **environment), timeout=15) as client:
+    with SyncClient(load("classic", "router", **environment), timeout=30) as client:
         visit = client.post("/visits/inside")
         client.post("/hello/Ada")
 
@@ -96,7 +96,7 @@ def test_concurrent_visits_are_all_counted(environment: dict[str, str]) -> None:
     """One connection is shared by many requests, one at a time."""
     with (
         uvicorn(environment) as url,
-        httpx.Client(base_url=url, timeout=15) as client,
+        httpx.Client(base_url=url, timeout=30) as client,
         ThreadPoolExecutor(8) as pool,
     ):
         answers = list(pool.map(lambda _: client.post("/visits/busy").json()["count"], range(40)))

@@ -24,7 +24,7 @@ def test_it_is_served_as_its_readme_says() -> None:
     """That command line serves it, and it shuts down in order."""
     command = [sys.executable, "-m", "uvicorn", "application:app", "--port", "{port}"]
     with ServerProcess(command, cwd=Path(__file__).parent) as server:
-        answer = httpx.get(f"{server.url}/hello/Ada%20L")
+        answer = httpx.get(f"{server.url}/hello/Ada%20L", timeout=30)
         code = server.stop()
 
     assert (answer.status_code, answer.json()) == (200, {"hello": "Ada L"})

@@ -41,9 +41,18 @@ def load(load: Callable[..., Any], module: str) -> Callable[..., Any]:
     return partial(load, module=module)
 
 
+@pytest.fixture(scope="module")
+def keep_loaded(keep_loaded: Callable[..., Any], module: str) -> Callable[..., Any]:
+    """The same, until the module's tests are done."""
+    return partial(keep_loaded, module=module)
+
+
 @pytest.fixture(scope="session")
 def on_servers(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
-    """Settings for a shop on real servers, with a database of its own on each: `on_servers()`."""
+    """Settings for a shop on real servers, with a database of its own on each: `on_servers()`.
+
+    No test of the shop is about servers that keep it waiting, so it waits patiently.
+    """
 
     def settings() -> dict[str, str]:
         mysql: MySQLServer = request.getfixturevalue("mysql_server")
@@ -55,8 +64,8 @@ def on_servers(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
         with Redis.from_url(url) as client:
             client.flushdb()
         return {
-            "SHOP_DATABASE": f"mysql://{mysql.user}@{mysql.host}:{mysql.port}/{database}",
-            "SHOP_REDIS": url,
+            "SHOP_DATABASE": f"mysql://{mysql.user}@{mysql.host}:{mysql.port}/{database}?acquire_timeout=20",
+            "SHOP_REDIS": f"{url}?deadline=20",
         }
 
     return settings

@@ -20,7 +20,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SECONDS = 1000
+PATIENCE = 30_000
+"""Milliseconds that a page has for anything."""
 
 EXPECTED = ("net::ERR_ABORTED", "401 (Unauthorized)")
 """What browsers note of a page that was left, of a download, and of a write without the key."""
@@ -37,6 +38,7 @@ def server(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) 
 def browser(program: Callable[..., str]) -> Iterator[Browser]:
     """A Chromium that is closed after the module."""
     chromium = program("chromium", "chromium-browser", "google-chrome", install="chromium")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
@@ -53,7 +55,7 @@ def open_page(browser: Browser, server: Any) -> Iterator[Callable[..., Page]]:
         visitor = browser.new_context(base_url=server.url, viewport={"width": 1360, "height": 1000}, **options)
         visitors.append(visitor)
         page = visitor.new_page()
-        page.set_default_timeout(15 * SECONDS)
+        page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.extend([message.text] if message.type == "error" else []))
         page.on("requestfailed", lambda request: wrong.append(f"{request.url}: {request.failure}"))
@@ -71,6 +73,17 @@ def open_page(browser: Browser, server: Any) -> Iterator[Callable[..., Page]]:
 def pictures(tmp_path: Path) -> Path:
     """Where screenshots go: the folder that `SCREENSHOTS` names, for people to look at, or one that is thrown away."""
     return Path(os.environ.get("SCREENSHOTS") or tmp_path)
+
+
+KEEP_ANNOUNCEMENTS = """
+() => {
+  const kept = document.body.appendChild(document.createElement("ol"));
+  kept.id = "announced";
+  const keep = () => { kept.append(document.querySelector("#announce").textContent); };
+  new MutationObserver(keep).observe(document.querySelector("#announce"), { childList: true });
+}
+"""
+"""The page takes an announcement back after some seconds, and a test may look later."""
 
 
 def join(page: Page, name: str) -> None:
@@ -101,11 +114,12 @@ def test_an_order_is_placed_seen_by_others_given_a_file_and_cancelled(
     ada, grace = open_page(), open_page(color_scheme="dark")
     join(ada, "Ada")
     join(grace, "Grace")
+    grace.evaluate(KEEP_ANNOUNCEMENTS)
 
     place_order(ada, "Mary <b>Somerville</b>")
     newest = grace.locator("#orders tr").first
     expect(newest).to_contain_text("Mary <b>Somerville</b>")
-    expect(grace.locator("#announce")).to_contain_text("New order 3001 from Mary <b>Somerville</b>")
+    expect(grace.locator("#announced")).to_contain_text("New order 3001 from Mary <b>Somerville</b>")
     expect(grace.locator("#board")).to_contain_text("Order 3001 came in from Mary")
 
     grace.get_by_label("Message to the staff").fill("I take this one.")

@@ -21,7 +21,7 @@ NEVER_ENDS = "/events"
 SCHEMATHESIS = [
     *("--header=Authorization: Bearer test-key", "--generation-deterministic", "--max-examples=20"),
     *("--exclude-checks=positive_data_acceptance", f"--exclude-path={NEVER_ENDS}"),
-    *("--request-timeout=10", "--continue-on-failure", "--no-color", "--warnings=off"),
+    *("--request-timeout=30", "--continue-on-failure", "--no-color", "--warnings=off"),
 ]
 """All that it checks but that well-formed orders are taken: of articles the shop does not have they are not."""
 
@@ -100,7 +100,7 @@ def test_nothing_is_answered_that_is_not_declared(server: Any, client: httpx.Cli
     """Schemathesis makes hundreds of requests of the document, sound ones and others: no 500, no surprise."""
     before = client.get("/orders").json()["total"]
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", *SCHEMATHESIS]
-    tried = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    tried = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=110)
 
     assert tried.returncode == 0, tried.stdout + tried.stderr
     assert client.get("/orders").json()["total"] > before
@@ -133,7 +133,7 @@ def tools(program: Callable[..., str], tmp_path_factory: pytest.TempPathFactory)
 
 def run(folder: Path, *command: str) -> str:
     """What a program prints, that has to succeed."""
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=90)
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=110)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
@@ -142,8 +142,7 @@ def test_a_client_with_types_can_be_generated(tools: Path, server: Any, document
     """TypeScript compiles it, strictly; and it takes an order, sends a file, and is told what it may not do."""
     (tools / "openapi.json").write_text(json.dumps(document))
     run(tools, "npm", "run", "generate")
-    run(tools, "npx", "--no-install", "tsc", "--noEmit", "--strict")
-    run(tools, "npx", "--no-install", "tsc")
+    run(tools, "npx", "--no-install", "tsc", "--strict", "--noEmitOnError")
     told = run(tools, "node", "--input-type=module", "--eval", USE, server.url)
 
     assert json.loads(told) == ["invoice.txt", 17, "cancelled", 409, True]

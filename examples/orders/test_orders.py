@@ -37,10 +37,19 @@ def server(serve: Callable[..., Any], data: dict[str, str]) -> Any:
     return serve("orders", **data)
 
 
+@pytest.fixture(scope="module")
+def app(keep_loaded: Callable[..., Any], data: dict[str, str]) -> Any:
+    """The example in this process, for all tests of this module."""
+    return keep_loaded("orders", **data)
+
+
 @pytest.fixture
-def client(way: str, start: Callable[..., Any], data: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A client for the example; in this process it fails the test that leaves something behind."""
-    with request.getfixturevalue("server").client() if way == "uvicorn" else start("orders", **data) as client:
+def client(
+    way: str, module: str, data: dict[str, str], run: Callable[..., Any], request: pytest.FixtureRequest
+) -> Iterator[Any]:
+    """A client for the example, of each module and place; in this process it fails what leaves something behind."""
+    used = request.getfixturevalue("server" if way == "uvicorn" else "app")
+    with used.client() if way == "uvicorn" else run(used) as client:
         yield client
 
 

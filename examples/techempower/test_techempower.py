@@ -42,10 +42,10 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             with closing(sqlite3.connect(file)) as connection:
                 return [tuple(map(str, row)) for row in connection.execute(sql)]
 
-        return Store(f"sqlite:///{file}", look)
+        return Store(f"sqlite:///{file}?busy_timeout=20", look)
     server: MySQLServer = request.getfixturevalue("mysql_server")
     server.execute("CREATE DATABASE IF NOT EXISTS techempower CHARACTER SET latin1")
-    url = f"mysql://{server.user}@{server.host}:{server.port}/techempower"
+    url = f"mysql://{server.user}@{server.host}:{server.port}/techempower?acquire_timeout=20"
     return Store(url, lambda sql: server.execute(f"USE techempower; {sql}"))
 
 
@@ -217,7 +217,7 @@ def test_it_is_served_as_its_readme_says(store: Store) -> None:
     """Two workers of gunicorn's share the database, which is made once, and they shut down in order."""
     command = [sys.executable, "-m", *GUNICORN.split()]
     with ServerProcess(command, path="/json", cwd=HERE, env={"TECHEMPOWER_DATABASE": store.url}) as server:
-        with httpx.Client(base_url=server.url, timeout=15) as client:
+        with httpx.Client(base_url=server.url, timeout=30) as client:
             answers = [client.get("/queries?queries=20") for _ in range(8)]
         code = server.stop()
 
