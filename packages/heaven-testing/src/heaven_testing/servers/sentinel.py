@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,10 +14,15 @@ CONFIGURATION = "sentinel.conf"
 """Sentinel keeps in its configuration what it has learned, so that it knows after a restart."""
 
 
+SLOWEST_TURN = 200
+"""Milliseconds between two turns of Sentinel's clock, at most, where nothing holds it up: it has 10 to 20 a second."""
+
+
 class SentinelServer(RedisServer):
     """A private Redis Sentinel on a free port, for as long as its `with` block; one is enough to decide.
 
-    It finds the replicas by itself: `RedisServer(options=("--replicaof", "127.0.0.1", str(master.port)))`.
+    It finds the replicas by itself: `RedisServer(options=("--replicaof", "127.0.0.1", str(master.port)))`. Where the
+    machine stands still for longer than `down_after`, it doesn't take that for the end of the master.
 
     Args:
         master: the Redis that it watches; it runs already.
@@ -70,6 +75,16 @@ class SentinelServer(RedisServer):
         if self._master.password:
             lines.append(f"sentinel auth-pass {self._service} {self._master.password}")
         (self._folder / CONFIGURATION).write_text("\n".join([*lines, ""]))
+
+    def _answers(self) -> bool:
+        if not super()._answers():
+            return False
+        # Sentinel trusts no clock that jumped by two seconds, and then does nothing for thirty ("TILT"). Here it
+        # notices a jump that would cost the master its place, and goes on as soon as it has asked again.
+        trigger = max(round(self._down_after * 500), SLOWEST_TURN)
+        with suppress(RuntimeError):  # older than Redis 7
+            self.execute("SENTINEL", "DEBUG", "tilt-trigger", str(trigger), "tilt-period", str(max(4 * trigger, 1000)))
+        return True
 
     def _launch(self) -> OwnedProcess:
         place = ("--bind", LOOPBACK, "--port", str(self.port), "--dir", str(self._folder))
