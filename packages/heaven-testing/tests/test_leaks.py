@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -306,6 +307,30 @@ async def test_what_is_about_to_end_has_a_moment(looked_for: Any, monkeypatch: p
         pass
     await asyncio.wait(tasks)
     opened[0].close()
+
+
+async def test_the_moment_is_one_of_the_event_loop() -> None:
+    """While the machine stands still nothing can end, so that does not count."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def clean_up() -> None:
+        try:
+            await forever()
+        finally:
+            time.sleep(2 * leaks.GRACE)
+            for _ in range(leaks.TURNS // 2):
+                await asyncio.sleep(leaks.GRACE / leaks.TURNS)
+
+    async def start(app: App) -> None:
+        tasks.append(asyncio.create_task(clean_up()))
+        await asyncio.sleep(0)
+
+    app = App()
+    app.ON(STARTUP, start)
+    app.ON(SHUTDOWN, lambda app: tasks[0].cancel() and None)
+    async with Client(app):
+        pass
+    assert tasks[0].cancelled()
 
 
 async def test_exceptions_that_were_seen_are_nobodys_loss() -> None:

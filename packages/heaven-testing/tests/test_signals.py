@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from hypothesis import given
@@ -42,6 +43,24 @@ async def test_who_waits_too_long_is_told_so() -> None:
     assert not await signal.wait(0)
     signal.wake()
     assert await patient
+
+
+async def test_a_loop_that_stood_still_gives_the_time_once_more() -> None:
+    """Where nobody had a turn until the limit, whoever is about to wake still may; a limit that nobody meets ends all the same."""
+
+    async def late(*, wakes: bool) -> None:
+        await asyncio.sleep(0)
+        time.sleep(0.1)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if wakes:
+            signal.wake()
+
+    signal = Signal()
+    for wakes in (True, False):
+        task = asyncio.create_task(late(wakes=wakes))
+        assert wakes is await signal.wait(SOON)
+        await task
 
 
 async def test_a_limit_that_was_not_needed_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:

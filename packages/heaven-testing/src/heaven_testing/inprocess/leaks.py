@@ -21,6 +21,9 @@ ALL_LEAKS: frozenset[Leak] = frozenset(("tasks", "resources", "exceptions", "sto
 GRACE = 0.2
 """Seconds that what is on its way to an end has to get there: a task that was cancelled, a connection that closes."""
 
+TURNS = 20
+"""How often it is looked at meanwhile."""
+
 _LoopHandler: TypeAlias = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]
 
 
@@ -89,7 +92,7 @@ class LeakCheck:
         for task in left:
             task.cancel()
         if left:
-            await asyncio.wait(left, timeout=GRACE)
+            await _after_grace(lambda: [task for task in left if not task.done()])
         return told
 
     def _running(self) -> list[asyncio.Task[Any]]:
@@ -151,8 +154,9 @@ def _keys(app: Any) -> dict[App, frozenset[str]]:
 
 async def _after_grace(look: Callable[[], list[Any]]) -> list[Any]:
     """What is still there when what is about to go has gone."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + GRACE
-    while (left := look()) and loop.time() < end:  # noqa: ASYNC110 - things of all kinds, until a deadline
-        await asyncio.sleep(GRACE / 20)
-    return left
+    # Counted in turns of the event loop: while the machine stands still, time passes and nothing goes.
+    for _ in range(TURNS):
+        if not look():
+            return []
+        await asyncio.sleep(GRACE / TURNS)
+    return look()

@@ -19,11 +19,17 @@ class Signal:
 
     __slots__ = ("_waiters",)
 
+    LATE = 0.1
+    """A deadline that is noticed later than by this part of its time came while the whole event loop stood still."""
+
     def __init__(self) -> None:
         self._waiters: list[asyncio.Future[bool]] | None = None
 
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait until `wake` is called.
+
+        Where the event loop itself stood still at the deadline, be it that the machine did, the other side had no turn
+        either: then the time is given once more.
 
         Args:
             seconds: how long at most; None for as long as it takes.
@@ -36,11 +42,21 @@ class Signal:
         if self._waiters is None:
             self._waiters = []
         self._waiters.append(waiter)
-        timer = loop.call_later(seconds, _set, waiter, False) if seconds is not None else None  # noqa: FBT003
+        timers: list[asyncio.TimerHandle] = []
+
+        def expire(last: bool) -> None:
+            if last or loop.time() <= timers[0].when() + max(limit * self.LATE, 0.005):
+                _set(waiter, False)  # noqa: FBT003
+            else:
+                timers.append(loop.call_later(limit, expire, True))  # noqa: FBT003
+
+        if seconds is not None:
+            limit = seconds
+            timers.append(loop.call_later(limit, expire, False))  # noqa: FBT003
         try:
             return await waiter
         finally:
-            if timer is not None:
+            for timer in timers:
                 timer.cancel()
 
     def wake(self) -> None:
