@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance_plays import HTTP, LIFESPAN, WEBSOCKET
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 async def asked(

@@ -31,7 +31,7 @@ from heaven_testing import (
 
 WORKERS = 32
 """Threads of a SyncAgent: more than any scenario has requests at a time."""
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 class Denied(Exception):
@@ -58,6 +58,8 @@ class Agent:
         self.key = uuid.uuid4().hex
 
     client: Any
+    in_process = True
+    """Whether the application runs in this process, and no server has a part in it."""
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -109,6 +111,8 @@ class ToServer(httpx.AsyncHTTPTransport):
 
 class OverSocket(Agent):
     """httpx and the `websockets` library, to a server that runs already."""
+
+    in_process = False
 
     def __init__(self, name: str, server: ServerProcess) -> None:
         super().__init__(name)

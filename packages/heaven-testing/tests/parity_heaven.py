@@ -203,7 +203,7 @@ async def in_time(req: Any, res: Any, ctx: Any) -> None:
     async def pieces() -> AsyncIterator[str]:
         for number in range(4):
             yield f"{number} "
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(float(req.queries.get("pause", "0.1")))
 
     res.stream(pieces(), "text/plain")
 

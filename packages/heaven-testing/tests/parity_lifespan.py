@@ -230,7 +230,7 @@ async def shutdown_in_the_middle(launch: Launch) -> Any:
 
 async def _refusal(agent: Agent) -> str:
     """What new requests get, once the server has begun to stop."""
-    end = asyncio.get_running_loop().time() + 5
+    end = asyncio.get_running_loop().time() + 30
     while asyncio.get_running_loop().time() < end:
         try:
             await agent.request("GET", "/url")

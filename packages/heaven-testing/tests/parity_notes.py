@@ -12,7 +12,7 @@ from pathlib import Path
 
 FOLDER = "HEAVEN_PARITY_FOLDER"
 """The variable of the environment that names the folder."""
-DEADLINE = 10.0
+DEADLINE = 30.0
 """Seconds that anything waited for may take."""
 TURN = 0.005
 """Seconds between two looks."""

@@ -105,7 +105,7 @@ async def silent_stream_left(agent: Any) -> Any:
 async def left_before_the_response_began(agent: Any) -> Any:
     """A client that waits no longer is one that left: a handler that is to know of it is cancelled."""
     try:
-        await agent.request("GET", f"/watched?key={agent.key}", timeout=0.2)
+        await agent.request("GET", f"/watched?key={agent.key}", timeout=httpx.Timeout(60, read=0.2))
     except httpx.ReadTimeout:
         return "ReadTimeout", await noted(agent.key, 2)
 

@@ -248,7 +248,7 @@ async def test_a_slow_sender_waits_after_each_chunk() -> None:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         more = scope["method"] == "POST"
         while more:
-            more = (await receive())["more_body"]
+            more = (await receive()).get("more_body", False)
         await answer(send)
 
     async with Client(raw(serve)) as client:
@@ -257,11 +257,12 @@ async def test_a_slow_sender_waits_after_each_chunk() -> None:
         await client.get("/")
         assert not slow.done()
         await slow
-        took = time.monotonic() - begun
-        begun = time.monotonic()
+        assert time.monotonic() - begun > 0.099
+        slow = asyncio.create_task(client.post("/", content=BODY, send_chunk=50, send_delay=60))
         await client.post("/", content=BODY, send_chunk=50)
-        assert took > 0.099
-        assert time.monotonic() - begun < took
+        assert not slow.done()
+        slow.cancel()
+        await asyncio.wait((slow,))
 
 
 async def test_a_response_is_read_in_chunks_of_that_size() -> None:
@@ -286,10 +287,11 @@ async def test_a_slow_reader_holds_the_application() -> None:
 
     async with Client(raw(flood)) as client:
         await client.get("/", read_delay=0.05)
-        await client.get("/")
-    slow, fast = waited
+        for _ in range(3):
+            await client.get("/")
+    slow, *fast = waited
     assert slow > 0.045
-    assert fast < slow
+    assert min(fast) < slow
 
 
 async def test_faults_may_be_combined() -> None:
@@ -350,10 +352,10 @@ async def test_parts_of_a_large_piece_take_no_longer_each() -> None:
         await answer(send, b"x" * 16_777_216)
 
     async with Client(raw(serve)) as client:
-        began = time.monotonic()
+        began = time.process_time()
         response = await client.get("/", read_chunk=1024)
     assert 16_777_216 == len(response.content)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 async def test_a_body_that_does_not_end_is_waited_for_no_longer_than_anything() -> None:
@@ -373,7 +375,7 @@ async def test_a_body_that_does_not_end_is_waited_for_no_longer_than_anything() 
         await receive()
         await receive()
 
-    async with asyncio.timeout(10), Client(raw(serve), timeout=0.05) as client:
+    async with asyncio.timeout(30), Client(raw(serve), timeout=0.05) as client:
         with pytest.raises(ApplicationTimeout, match="began no response"):
             await client.post("/", content=body())
         assert ["cancelled"] == swallowed

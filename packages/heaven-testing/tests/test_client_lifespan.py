@@ -232,9 +232,9 @@ async def test_a_broken_rule_of_the_lifespan_fails_the_test(swallows: bool) -> N
 
     begun = time.monotonic()
     with pytest.raises(ConformanceError, match="lifespan.startup.done"):
-        async with Client(app):
+        async with Client(app, timeout=60):
             pytest.fail("it was entered")
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 30
 
 
 async def test_a_broken_rule_of_the_shutdown_fails_the_test() -> None:

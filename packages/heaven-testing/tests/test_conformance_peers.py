@@ -89,7 +89,7 @@ async def test_a_peers_hello_passes(name, own_logging):
 
 
 def fetched(url: str, method: str, path: str, name: str, content: bytes = b"", headers=()) -> tuple[int, bytes]:
-    with closing(HTTPConnection(urlsplit(url).netloc, timeout=10)) as connection:
+    with closing(HTTPConnection(urlsplit(url).netloc, timeout=30)) as connection:
         connection.request(method, path, content, {"x-peer": name, **dict(headers)} if name else {})
         response = connection.getresponse()
         return response.status, response.read()
@@ -184,10 +184,10 @@ def test_heavens_websockets_pass_under_uvicorn(server):
     with connect(f"{base}/chat", additional_headers=named, subprotocols=["chat"]) as socket:  # type: ignore[list-item]
         for message in ("a", b"b"):
             socket.send(message)
-            assert message == socket.recv(timeout=10)
+            assert message == socket.recv(timeout=30)
         socket.send("bye")
         with pytest.raises(ConnectionClosed, match="as you like"):
-            socket.recv(timeout=10)
+            socket.recv(timeout=30)
     with connect(f"{base}/chat", additional_headers=named) as socket:
         assert None is socket.subprotocol
     for path, status in (("/closed", 403), ("/denied", 401), ("/missing", 404)):

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -113,7 +114,11 @@ def test_a_shutdown_that_hangs_is_reported():
     """It is killed after the timeout."""
     with pytest.raises(ServerFailed, match="(?s)live_apps:deaf ended with -9; it printed:.*Waiting for application"):
         with LiveServer("live_apps:deaf") as server:
-            server._timeout = 0.5
+            server.terminate()
+            deadline = time.monotonic() + 30
+            while "Waiting for application shutdown" not in server.output and time.monotonic() < deadline:
+                time.sleep(0.01)
+            server._timeout = 0.2
 
 
 def test_a_traceback_is_reported_unless_it_is_expected():
@@ -135,7 +140,7 @@ def test_a_crash_is_reported():
         with LiveServer("live_apps:app") as server:
             with pytest.raises((OSError, URLError)):
                 get(server, "crash")
-            server.process.wait(10)
+            server.process.wait(30)
     with pytest.raises(ZeroDivisionError), server:
         server.process.kill()
         1 / 0
@@ -145,7 +150,7 @@ def test_a_crash_is_reported_by_what_mends_it():
     """`heal` starts it again and is not silent; one that was killed by the test is started without a word."""
     with LiveServer("live_apps:app") as server:
         server.process.send_signal(signal.SIGSEGV)
-        server.process.wait(10)
+        server.process.wait(30)
         with pytest.raises(ServerFailed, match="(?s)live_apps:app ended with -11 before it was asked to; .*startup"):
             server.heal()
         assert "hello" == get(server, "hello")
@@ -158,7 +163,7 @@ def test_one_that_was_asked_to_end_has_not_crashed():
     """Its end is awaited by `stop`, `heal` or the block's; one that had crashed before it was asked has."""
     with LiveServer("live_apps:app") as server:
         server.terminate()
-        server.process.wait(10)
+        server.process.wait(30)
         assert 0 == server.stop()
         server.restart()
         first = get(server, "pid")
@@ -169,7 +174,7 @@ def test_one_that_was_asked_to_end_has_not_crashed():
     assert 3 == server.output.count("Application shutdown complete")
     with pytest.raises(ServerFailed, match="ended with -11 before it was asked to"), server:
         server.process.send_signal(signal.SIGSEGV)
-        server.process.wait(10)
+        server.process.wait(30)
         server.terminate()
 
 

@@ -263,10 +263,10 @@ def test_the_application_is_mended_after_each_test(inner):
 
     @pytest.mark.parametrize("harm", ["stop", "freeze", "kill", "restart", "crash", "nothing"])
     def test_whole(live_server, harm):
-        assert 7 == httpx.get(f"{live_server.url}/orders/7", timeout=5).json()["id"]
+        assert 7 == httpx.get(f"{live_server.url}/orders/7", timeout=30).json()["id"]
         if harm == "crash":
             live_server.process.send_signal(signal.SIGSEGV)
-            live_server.process.wait(10)
+            live_server.process.wait(30)
         getattr(live_server, harm, str)()
     """,
     )
@@ -324,7 +324,7 @@ def test_toxic_gives_proxies_that_end_with_the_test(inner):
             ended = []
             def test_sync(toxic, redis_server):
                 one, two = toxic(redis_server.url), toxic(redis_server.url)
-                assert "PONG" == ask(one.port, "PING", timeout=10) == ask(two.port, "PING", timeout=10)
+                assert "PONG" == ask(one.port, "PING", timeout=30) == ask(two.port, "PING", timeout=30)
                 ended.extend([one.port, two.port])
             async def test_async(toxic, redis_server):
                 ended.append(toxic(redis_server.url).port)

@@ -72,7 +72,7 @@ def test_a_server_that_never_answers_is_stopped():
 def test_a_server_that_ignores_the_signal_is_killed():
     """A block ends, whatever the server makes of SIGTERM."""
     deaf = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {HELLO}"
-    with ServerProcess([sys.executable, "-c", deaf, "{port}"], timeout=5) as server:
+    with ServerProcess([sys.executable, "-c", deaf, "{port}"], timeout=30) as server:
         server._timeout = 0.2
     assert -signal.SIGKILL == server.process.returncode
 
@@ -331,7 +331,7 @@ def lives(number: int) -> bool:
     return psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

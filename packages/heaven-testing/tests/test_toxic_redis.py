@@ -7,7 +7,7 @@ from heaven_testing.servers.redis import RedisServer
 from heaven_testing.servers.resp import ask
 from heaven_testing.servers.toxic import ToxicProxy
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture(scope="module")

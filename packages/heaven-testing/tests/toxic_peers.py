@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from heaven_testing.servers.toxic import ToxicProxy
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 SHORT = 0.2
 """Seconds in which nothing may arrive."""
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import psutil
 
-KILLED = 10.0
+KILLED = 30.0
 """Seconds that killed processes may take to be gone; what hangs in the kernel takes longer."""
 
 

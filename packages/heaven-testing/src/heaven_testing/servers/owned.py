@@ -16,7 +16,7 @@ import psutil
 from heaven_testing.servers.family import family, kill
 from heaven_testing.servers.guardian import GUARDIAN
 
-FROZEN = 5.0
+FROZEN = 30.0
 """Seconds that a process may take to stand still."""
 
 
