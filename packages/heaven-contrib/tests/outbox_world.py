@@ -14,7 +14,7 @@ from heaven_contrib.sql import Database
 class World:
     """A database and a Redis by their URLs; `outbox()` makes another worker's outbox on them."""
 
-    def __init__(self, database_url, redis_url, lease=2.0):
+    def __init__(self, database_url, redis_url, lease=60.0):
         self.database_url = database_url
         self.redis_url = redis_url
         self.lease = lease
@@ -24,7 +24,7 @@ class World:
     async def __aenter__(self):
         self.database = await self.stack.enter_async_context(Database(self.database_url))
         self.redis = await self.connected()
-        self.own = Outbox(self.database, self.redis, **self.names)
+        self.own = _asking_often(Outbox(self.database, self.redis, **self.names))
         await self.own.create_table()
         return self
 
@@ -43,7 +43,7 @@ class World:
 
     async def outbox(self, kind=Outbox, **options):
         """An outbox with a connection to Redis of its own, as another worker has."""
-        return kind(self.database, await self.connected(), **self.names | options)
+        return _asking_often(kind(self.database, await self.connected(), **self.names | options))
 
     async def add(self, *payloads):
         """Commit each payload in a transaction of its own."""
@@ -60,15 +60,21 @@ class World:
         """How many messages are in the table."""
         return await self.database.fetch_value(f"SELECT COUNT(*) FROM {self.table}")
 
-    async def until_empty(self, seconds=20):
-        await until(lambda: self.waiting(), 0, seconds)
+    async def until_empty(self):
+        await until(self.waiting, 0)
 
 
-async def until(ask, answer, seconds=20):
+def _asking_often(outbox):
+    """However long its lease is, it sees soon that another one has given it back."""
+    outbox._lock._poll = 0.05
+    return outbox
+
+
+async def until(ask, answer):
     """Ask until the answer is this one; services that are down in between are asked again."""
     seen = None
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(60):
             while seen != answer:
                 try:
                     seen = await ask()

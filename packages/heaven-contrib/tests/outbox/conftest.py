@@ -8,19 +8,20 @@ import pytest
 
 from heaven_testing import RedisServer
 from outbox_world import World
+from redis_patience import PATIENTLY
 
 
 @pytest.fixture
 async def embedded(tmp_path):
     """SQLite, and Redis in memory, with an empty outbox."""
-    async with World(f"sqlite:///{tmp_path}/app.db", f"memory://{uuid4().hex}") as made:
+    async with World(f"sqlite:///{tmp_path}/app.db", f"memory://{uuid4().hex}{PATIENTLY}") as made:
         yield made
 
 
 @pytest.fixture
 async def servers(mysql_server, redis_server):
     """MariaDB and a real Redis, with an empty outbox."""
-    async with World(mysql_server.url, redis_server.url) as made:
+    async with World(f"{mysql_server.url}?acquire_timeout=20", redis_server.url + PATIENTLY) as made:
         yield made
 
 
@@ -41,5 +42,5 @@ def lasting_redis():
 async def fragile(tmp_path, mysql_server, lasting_redis):
     """MariaDB and a Redis that keeps what it took, both to be killed."""
     lasting_redis.heal()
-    async with World(f"{mysql_server.url}?acquire_timeout=2", f"{lasting_redis.url}?deadline=0.5", lease=0.5) as made:
+    async with World(f"{mysql_server.url}?acquire_timeout=20", lasting_redis.url + PATIENTLY, lease=0.5) as made:
         yield made

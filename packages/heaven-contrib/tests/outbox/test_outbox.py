@@ -176,10 +176,11 @@ async def test_an_application_relays_while_it_runs(world):
     app.BEFORE("/orders", database.begin)
     app.POST("/orders", order)
     await world.database.disconnect()  # SQLite closes no file that another connection of the process has locked
-    async with Client(app, raise_app_exceptions=False) as client:
+    async with Client(app, raise_app_exceptions=False, timeout=30) as client:
         assert 500 == (await client.post("/orders", json=False)).status_code
         assert 200 == (await client.post("/orders", json=True)).status_code
         await until(world.stream, [7])
+        await until(lambda: database.fetch_value(f"SELECT COUNT(*) FROM {world.table}"), 0)
     await world.database.connect()
     await world.add(8)
     await asyncio.sleep(0.1)

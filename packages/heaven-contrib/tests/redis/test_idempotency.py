@@ -9,6 +9,7 @@ from heaven_contrib.errors import OutcomeUnknown, ServiceUnavailable
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.idempotency import Idempotency
 from idempotent_shop import ONE, Shop, who_asks
+from redis_patience import PATIENT, PATIENTLY
 
 # What is answered
 
@@ -146,7 +147,7 @@ async def test_users_never_meet(redis_url):
 
 async def test_a_user_who_is_nobody_is_a_mistake():
     """Strangers would share their responses, so None is not taken for a user."""
-    shop = Shop("memory://", user=lambda req, ctx: ctx.peek("user"))
+    shop = Shop("memory://" + PATIENTLY, user=lambda req, ctx: ctx.peek("user"))
     async with shop.client(raise_app_exceptions=False) as client:
         assert 500 == (await client.post("/orders", headers=ONE)).status_code
         assert 201 == (await client.post("/orders")).status_code
@@ -231,13 +232,14 @@ def raising(error):
 @pytest.mark.parametrize("kind", FAILURES)
 async def test_a_failure_lets_go_of_the_key(redis_url, kind):
     """The next try is a first one."""
-    # Long enough for Redis on a busy machine; what is slow takes a minute.
-    shop = Shop(redis_url, answer=FAILURES[kind], route={"timeout": 2} if kind == "a timeout" else None)
-    async with shop.client() as client:
-        assert (await client.post("/orders", headers=ONE)).status_code >= 400
+    shop = Shop(redis_url, answer=FAILURES[kind], route={"timeout": 0.5} if kind == "a timeout" else None)
+    async with shop.client() as client, asyncio.timeout(PATIENT):
+        while not shop.orders:  # or the time was over before the handler had begun
+            await shop.redis.client.flushdb()
+            assert (await client.post("/orders", headers=ONE)).status_code >= 400
         assert [] == await shop.redis.client.keys("*")
-        shop.answer = None
-        assert (201, 2) == ((await client.post("/orders", headers=ONE)).status_code, shop.orders)
+        shop.answer = None  # and PUT has no timeout
+        assert (201, 2) == ((await client.put("/orders", headers=ONE)).status_code, shop.orders)
 
 
 async def test_an_outcome_that_is_not_known_is_kept(redis_url):
@@ -276,12 +278,12 @@ async def test_a_response_is_kept_for_its_time(redis_url):
     async def look(req, res):
         ttls.append(await shop.redis.client.pttl((await shop.redis.client.keys("*"))[0]))
 
-    shop = Shop(redis_url, answer=look, ttl=60, lease=20)
+    shop = Shop(redis_url, answer=look, ttl=6000, lease=2000)
     async with shop.client() as client:
         await client.post("/orders", headers=ONE)
         await look(None, None)
-    assert 19_000 < ttls[0] <= 20_000
-    assert 59_000 < ttls[1] <= 60_000
+    assert 1_900_000 < ttls[0] <= 2_000_000
+    assert 5_900_000 < ttls[1] <= 6_000_000
 
 
 async def test_what_is_no_record_is_no_response(redis_url, caplog):

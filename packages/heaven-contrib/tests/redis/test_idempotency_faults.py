@@ -11,15 +11,9 @@ import pytest
 from heaven_contrib.redis.idempotency import Record
 from heaven_contrib.sql import TRANSACTION, Database, LostOutcome
 from idempotent_shop import ONE, Shop
+from redis_patience import PATIENT, PATIENTLY, hurried, until
 
 QUIET = {"tasks", "exceptions", "store"}  # a server that is started again opens files, and here the test does so
-
-
-async def until(condition, seconds=10):
-    """Ask until the answer is yes."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.01)
 
 
 class Gate:
@@ -61,7 +55,7 @@ async def test_a_request_that_is_cancelled_while_it_is_stored_is_not_carried_out
 async def test_a_second_request_waits_for_the_first(redis_url):
     """It gets the response as soon as that is there."""
     gate = Gate()
-    shop = Shop(redis_url, answer=gate)
+    shop = Shop(redis_url, answer=gate, wait=PATIENT)
     async with shop.client() as client, asyncio.TaskGroup() as tasks:
         first = tasks.create_task(client.post("/orders", headers=ONE))
         await gate.reached.wait()
@@ -95,7 +89,7 @@ async def test_who_waits_takes_over_when_the_first_fails(redis_url):
         await gate(req, res)
         return 1 / 0 if shop.orders == 1 else "ordered"
 
-    shop = Shop(redis_url, answer=failing_once)
+    shop = Shop(redis_url, answer=failing_once, wait=PATIENT)
     async with shop.client() as client, asyncio.TaskGroup() as tasks:
         first = tasks.create_task(client.post("/orders", headers=ONE))
         await gate.reached.wait()
@@ -112,8 +106,8 @@ async def test_100_at_once_are_carried_out_once(redis_url, redis, hook):
         await asyncio.sleep(0.01)
         return "ordered"
 
-    shops = [Shop(redis_url, answer=takes_a_while, hook=hook, wait=20) for _ in range(2)]
-    async with shops[0].client(timeout=30) as one, shops[1].client(timeout=30) as two:
+    shops = [Shop(redis_url, answer=takes_a_while, hook=hook, wait=60) for _ in range(2)]
+    async with shops[0].client() as one, shops[1].client() as two:
         responses = await asyncio.gather(*(each.post("/orders", headers=ONE) for each in (one, two) * 50))
     assert [(200, "ordered")] * 100 == [(response.status_code, response.text) for response in responses]
     assert (1 if hook else 100) == sum(shop.orders for shop in shops)
@@ -122,7 +116,7 @@ async def test_100_at_once_are_carried_out_once(redis_url, redis, hook):
 async def test_a_request_that_is_left_lets_go_of_its_own_claim(redis_url, redis):
     """Who leaves while waiting leaves the claim of the first alone; when the first is left, the key is free."""
     gate = Gate()
-    shop = Shop(redis_url, answer=gate, route={"cancel_on_disconnect": True})
+    shop = Shop(redis_url, answer=gate, wait=60, route={"cancel_on_disconnect": True})
 
     async def keys(count):
         return len(await redis.client.keys("*")) == count
@@ -144,43 +138,62 @@ async def test_a_request_that_is_left_lets_go_of_its_own_claim(redis_url, redis)
 # The claim
 
 
-async def test_a_claim_is_held_for_as_long_as_the_handler_runs(redis_url):
-    """A handler that takes longer than the lease is not overtaken; one that does not renew is."""
-    for renewed in (True, False):
-        gate = Gate()
-        shop = Shop(redis_url, answer=gate, lease=0.6, wait=1.5)
-        if not renewed:
-            shop.idempotency._renew = lambda work: asyncio.sleep(0)
-        async with shop.client() as client, asyncio.TaskGroup() as tasks:
-            first = tasks.create_task(client.post("/orders", headers=ONE))
-            await gate.reached.wait()
-            second = tasks.create_task(client.post("/orders", headers=ONE))
+async def shortened(redis, milliseconds):
+    """Have the one claim end soon."""
+    (key,) = await redis.client.keys("*")
+    await redis.client.pexpire(key, milliseconds)
+    return key
 
-            async def overtaken_or_refused(shop=shop, second=second):
-                return shop.orders == 2 or second.done()
 
-            await until(overtaken_or_refused)
-            assert (1 if renewed else 2) == shop.orders
-            gate.open.set()
-        assert (200, 409 if renewed else 200) == (first.result().status_code, second.result().status_code)
-        async with shop.client():
-            await shop.redis.client.flushdb()
+async def renewed(redis, key):
+    """Wait until a claim that was shortened is one for long again."""
+
+    async def for_long():
+        return await redis.client.pttl(key) > 10_000
+
+    await until(for_long)
+
+
+async def test_a_claim_is_held_for_as_long_as_the_handler_runs(redis_url, redis):
+    """The end of the claim is moved ahead, so that a handler that takes longer than the lease is not overtaken."""
+    gate = Gate()
+    shop = Shop(redis_url, answer=gate, lease=60, wait=0.05)
+    shop.idempotency._pause = 0.01
+    async with shop.client() as client, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(client.post("/orders", headers=ONE))
+        await gate.reached.wait()
+        await renewed(redis, await shortened(redis, 10_000))
+        assert (409, 1) == ((await client.post("/orders", headers=ONE)).status_code, shop.orders)
+        gate.open.set()
+    assert 200 == first.result().status_code
+
+
+async def test_a_claim_that_is_not_renewed_is_overtaken(redis_url, redis):
+    """The control of the one above: the claim ends before the handler does, and another one begins."""
+    gate = Gate()
+    shop = Shop(redis_url, answer=gate, lease=60, wait=PATIENT)
+    shop.idempotency._renew = lambda work: asyncio.sleep(0)
+    async with shop.client() as client, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(client.post("/orders", headers=ONE))
+        await gate.reached.wait()
+        await shortened(redis, 50)
+        second = tasks.create_task(client.post("/orders", headers=ONE))
+        await until(lambda: shop.orders == 2)
+        gate.open.set()
+    assert (200, 200) == (first.result().status_code, second.result().status_code)
 
 
 async def test_a_claim_that_is_lost_is_logged(redis_url, redis, caplog):
     """Where Redis loses it meanwhile, the response is sent, is not stored over another's, and the log says so."""
     gate = Gate()
-    shop = Shop(redis_url, answer=gate, lease=0.1)
+    shop = Shop(redis_url, answer=gate, lease=60)
+    shop.idempotency._pause = 0.05
     async with shop.client() as client, asyncio.TaskGroup() as tasks:
         first = tasks.create_task(client.post("/orders", headers=ONE))
         await gate.reached.wait()
         (key,) = await redis.client.keys("*")
         await redis.client.set(key, b"another's")
-
-        async def logged():
-            return "was lost; another request with its key may be carried out" in caplog.text
-
-        await until(logged)
+        await until(lambda: "was lost; another request with its key may be carried out" in caplog.text)
         gate.open.set()
     assert (200, b"another's") == (first.result().status_code, await redis.client.get(key))
     assert f"POST '/orders': the claim of {key.decode()} was lost, so it may be carried out twice" in caplog.text
@@ -196,7 +209,9 @@ async def order(req, res):
     await asyncio.sleep(60)
 
 async def main():
-    async with Shop(sys.argv[1], answer=order, lease=0.8).client(timeout=None) as client:
+    shop = Shop(sys.argv[1], answer=order, lease=60)
+    shop.idempotency._pause = 0.05
+    async with shop.client(timeout=None) as client:
         await client.post("/orders", headers=ONE)
 
 asyncio.run(main())
@@ -207,19 +222,24 @@ asyncio.run(main())
 async def test_a_worker_that_is_killed_does_not_keep_the_key(redis_server, killed):
     """Its claim ends with the lease; that of a worker that lives does not."""
     redis_server.flush()
-    shop = Shop(redis_server.url, wait=0.0)
+    url = redis_server.url + PATIENTLY
+    shop = Shop(url, wait=0.0)
     here = str(Path(__file__).parent.parent)
-    with subprocess.Popen([sys.executable, "-c", WORKER, redis_server.url, here], stdout=subprocess.PIPE) as worker:
+    with subprocess.Popen([sys.executable, "-c", WORKER, url, here], stdout=subprocess.PIPE) as worker:
         try:
             assert b"ordering\n" == await asyncio.to_thread(worker.stdout.readline)
             async with shop.client() as client:
                 assert 409 == (await client.post("/orders", headers=ONE)).status_code
                 if killed:
                     worker.kill()
-                loop = asyncio.get_running_loop()
-                end = loop.time() + (10 if killed else 2)
-                while (response := await client.post("/orders", headers=ONE)).status_code == 409 and loop.time() < end:
-                    await asyncio.sleep(0.02)
+                    worker.wait()
+                    await shortened(shop.redis, 200)
+                    async with asyncio.timeout(PATIENT):
+                        while (response := await client.post("/orders", headers=ONE)).status_code == 409:
+                            await asyncio.sleep(0.02)
+                else:
+                    await renewed(shop.redis, await shortened(shop.redis, 10_000))
+                    response = await client.post("/orders", headers=ONE)
         finally:
             worker.kill()
     assert (201 if killed else 409, int(killed)) == (response.status_code, shop.orders)
@@ -235,7 +255,7 @@ async def test_without_redis_nothing_is_carried_out(redis_server, fault, hook):
     shop = Shop(f"{redis_server.url}?deadline=0.3", hook=hook)
     async with shop.client(leaks=QUIET) as client:
         getattr(redis_server, fault)()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENT):
             response = await client.post("/orders", headers=ONE)
             other = await client.post("/orders")
         redis_server.heal()
@@ -248,18 +268,16 @@ async def test_what_was_carried_out_is_answered_although_it_can_not_be_stored(re
     """The response is sent, since its order is kept, and the log says that a repeat may come to another one."""
     redis_server.flush()
     gate = Gate()
-    shop = Shop(f"{redis_server.url}?deadline=0.3", answer=gate, lease=0.3)
+    shop = Shop(redis_server.url + PATIENTLY, answer=gate, lease=60)
+    shop.idempotency._pause = 0.05
     async with shop.client(leaks=QUIET) as client, asyncio.TaskGroup() as tasks:
         first = tasks.create_task(client.post("/orders", headers=ONE))
         await gate.reached.wait()
         getattr(redis_server, fault)()
-
-        async def logged():
-            return "could not be renewed" in caplog.text
-
-        await until(logged)
-        gate.open.set()
-        assert (200, "ordered") == ((await first).status_code, first.result().text)
+        with hurried(shop.redis, 0.3):
+            await until(lambda: "could not be renewed" in caplog.text)
+            gate.open.set()
+            assert (200, "ordered") == ((await first).status_code, first.result().text)
         redis_server.heal()
     assert "POST '/orders': what it came to can't be stored under idempotency:" in caplog.text
 

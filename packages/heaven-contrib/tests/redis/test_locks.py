@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Self
 
 import pytest
@@ -341,13 +342,41 @@ async def test_a_cancelled_block_releases(redis: Redis):
         assert [] == await keys_of(redis)
 
 
-async def cancelled(pair: tuple[Redis, Redis], one: Lock, patience: float) -> bool:
-    """Whether another worker gets a lock whose user was cancelled, at one moment after the other."""
-    other = Lock(pair[1], "door", ttl=FOR_LONG, poll=0.002)
-    for turn in range(40):
-        task = asyncio.create_task(enter(one))
-        for _ in range(turn):
+class SlowRelease:
+    """A release that waits for a connection before it is sent, and at will works for each holder once."""
+
+    def __init__(self, lock: Lock, *, once: bool) -> None:
+        self.release, self.once = lock._release, once
+        self.asked: set[str] = set()
+        self.begun = asyncio.Event()
+
+    async def run(self, *, args: list[str], **options: Any) -> None:
+        self.begun.set()
+        if self.once and args[0] in self.asked:
+            return
+        self.asked.add(args[0])
+        for _ in range(5):
             await asyncio.sleep(0)
+        await self.release.run(args=args, **options)
+
+
+async def cancelled(pair: tuple[Redis, Redis], *, once: bool, patience: float) -> bool:
+    """Whether another worker gets a lock whose user was cancelled, at one moment after the other."""
+    one = Lock(pair[0], "door", ttl=FOR_LONG, poll=0.002)
+    other = Lock(pair[1], "door", ttl=FOR_LONG, poll=0.002)
+    one._release = release = SlowRelease(one, once=once)
+
+    async def steps(number: int) -> None:
+        for _ in range(number):
+            await asyncio.sleep(0)
+
+    async def releasing() -> None:
+        release.begun.clear()
+        await release.begun.wait()
+
+    for moment in (*(partial(steps, number) for number in range(40)), releasing):
+        task = asyncio.create_task(enter(one))
+        await moment()
         task.cancel()
         await asyncio.wait((task,))
         try:
@@ -357,35 +386,15 @@ async def cancelled(pair: tuple[Redis, Redis], one: Lock, patience: float) -> bo
     return True
 
 
-class SlowRelease:
-    """A release that waits for a connection before it is sent, and at will works for each holder once."""
-
-    def __init__(self, lock: Lock, *, once: bool) -> None:
-        self.release, self.once = lock._release, once
-        self.asked: set[str] = set()
-
-    async def run(self, *, args: list[str], **options: Any) -> None:
-        if self.once and args[0] in self.asked:
-            return
-        self.asked.add(args[0])
-        for _ in range(5):
-            await asyncio.sleep(0)
-        await self.release.run(args=args, **options)
-
-
 async def test_who_is_cancelled_leaves_nothing(redis_pair: tuple[Redis, Redis]):
     """At whatever moment it is cancelled, asking, waiting, holding or releasing, the lock is free at once."""
-    lock = Lock(redis_pair[0], "door", ttl=FOR_LONG, poll=0.002)
-    lock._release = SlowRelease(lock, once=False)
-    assert await cancelled(redis_pair, lock, PATIENT)
+    assert await cancelled(redis_pair, once=False, patience=PATIENT)
     assert [] == await keys_of(redis_pair[0])
 
 
 async def test_control_who_releases_once_leaves_a_lock_behind(redis_pair: tuple[Redis, Redis]):
     """The same check sees a lock that is not released again when its release was cancelled."""
-    lock = Lock(redis_pair[0], "door", ttl=FOR_LONG, poll=0.002)
-    lock._release = SlowRelease(lock, once=True)
-    assert not await cancelled(redis_pair, lock, 0.5)
+    assert not await cancelled(redis_pair, once=True, patience=0.5)
 
 
 async def test_tasks_of_one_process_are_served_in_order(redis: Redis):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +14,7 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisUnavailable
 from heaven_contrib.redis.subscription import Gap, Message
 from heaven_testing import RedisServer, SentinelServer
+from redis_patience import PATIENTLY, hurried, until
 
 PASSWORD = "open-sesame"
 
@@ -33,38 +34,43 @@ class Group:
         return f"redis+sentinel://:{PASSWORD}@{hosts}/shop/0"
 
 
-async def until(happened: Callable[[], bool]) -> None:
-    """Wait for what a server says about itself."""
-    async with asyncio.timeout(30):
-        while not happened():
-            await asyncio.sleep(0.02)
-
-
-@pytest.fixture
-async def group() -> Iterator[Group]:
+@asynccontextmanager
+async def grouped(down_after: float) -> AsyncIterator[Group]:
     """All of them, once they know each other."""
     with ExitStack() as running:
         options = ("--repl-diskless-sync-delay", "0", "--masterauth", PASSWORD)
         master = running.enter_context(RedisServer(password=PASSWORD, options=options))
         options = ("--replicaof", "127.0.0.1", str(master.port), *options)
         replica = running.enter_context(RedisServer(password=PASSWORD, options=options))
-        sentinels = tuple(running.enter_context(SentinelServer(master, service="shop")) for _ in range(2))
         await until(lambda: "master_link_status:up" in (replica.execute("INFO", "replication") or ""))
+        watching = (SentinelServer(master, service="shop", down_after=down_after) for _ in range(2))
+        sentinels = tuple(running.enter_context(sentinel) for sentinel in watching)
         for sentinel in sentinels:
             await until(lambda: "slaves=1" in (sentinel.execute("INFO", "sentinel") or ""))  # noqa: B023
         yield Group(master, replica, sentinels)
 
 
-async def test_writes_and_subscribers_go_on_after_a_failover(group: Group):
+@pytest.fixture
+async def group() -> AsyncIterator[Group]:
+    """One whose master stays the master, however long it stands still."""
+    async with grouped(down_after=60) as made:
+        yield made
+
+
+async def test_writes_and_subscribers_go_on_after_a_failover():
     """The master is killed: until there is another, calls are 503; then writes go on and subscribers come back."""
-    async with connected(group.url, deadline=1) as redis, redis.subscriber() as subscriber:
+    async with grouped(down_after=1) as group, connected(group.url) as redis, redis.subscriber() as subscriber:
         await subscriber.add("room")
         await redis.write(lambda client: client.set("key", "before"))
         await until(lambda: group.replica.execute("GET", "key") == "before")
+        for sentinel in group.sentinels:  # so that there is no other too soon
+            sentinel.freeze()
         await asyncio.to_thread(group.master.kill)
-        with pytest.raises(RedisUnavailable):
+        with pytest.raises(RedisUnavailable), hurried(redis, 0.3):
             await redis.write(lambda client: client.set("key", "lost"))
-        async with asyncio.timeout(30):
+        for sentinel in group.sentinels:
+            sentinel.thaw()
+        async with asyncio.timeout(90):  # a Sentinel that stood still for 2 seconds does nothing for 30
             while not (await works_again(redis))[0]:
                 pass
             assert b"before" == await redis.read(lambda client: client.get("key"))
@@ -76,7 +82,7 @@ async def test_writes_and_subscribers_go_on_after_a_failover(group: Group):
 
 async def test_a_sentinel_that_stands_still_leaves_time_for_the_other(group: Group):
     """A Sentinel that does not answer costs a part of the deadline, and no error."""
-    async with connected(group.url, deadline=2) as redis:
+    async with connected(group.url, deadline=12) as redis:  # of which each Sentinel has a third
         group.sentinels[0].freeze()
         await redis.client.connection_pool.disconnect()
         try:
@@ -89,7 +95,7 @@ async def test_a_sentinel_that_stands_still_leaves_time_for_the_other(group: Gro
 
 async def test_a_master_that_was_demoted_refuses_and_nothing_is_unknown(group: Group):
     """A write that meets a replica was not done: 503, and the next one asks Sentinel again."""
-    async with connected(group.url, deadline=2) as redis:
+    async with connected(group.url) as redis:
         await redis.write(lambda client: client.set("key", 1))
         group.master.execute("CONFIG", "SET", "min-replicas-to-write", "0")
         group.master.execute("REPLICAOF", "127.0.0.1", str(group.replica.port))
@@ -99,7 +105,7 @@ async def test_a_master_that_was_demoted_refuses_and_nothing_is_unknown(group: G
 
 async def test_a_service_that_nobody_knows_fails_the_start(group: Group):
     """The name of the service is wrong: the start fails by its deadline, with where it asked."""
-    redis = Redis(group.url.replace("/shop/", "/shoe/") + "?start_timeout=0.2")
+    redis = Redis(group.url.replace("/shop/", "/shoe/") + f"{PATIENTLY}&start_timeout=0.2")
 
     with pytest.raises(RedisUnavailable) as failed:
         await redis.connect()

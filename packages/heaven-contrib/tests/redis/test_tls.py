@@ -15,6 +15,7 @@ from heaven.errors import RegistrationError
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisUnavailable
 from heaven_testing import RedisServer, ServerMissing
+from redis_patience import PATIENTLY
 from rogue_mysql import certificate
 
 Listen = Callable[..., int]
@@ -72,7 +73,7 @@ async def test_a_certificate_that_nobody_trusts_is_refused(listen: Listen, tmp_p
     port = listen(certificate(tmp_path, "server", address="127.0.0.1"))
 
     with pytest.raises(RedisUnavailable) as failed:
-        await Redis(f"rediss://127.0.0.1:{port}?start_timeout=0.2").connect()
+        await Redis(f"rediss://127.0.0.1:{port}{PATIENTLY}&start_timeout=0.2").connect()
 
     assert "CERTIFICATE_VERIFY_FAILED" in str(failed.value.__cause__)
 
@@ -83,7 +84,7 @@ async def test_a_certificate_for_another_host_is_refused(listen: Listen, tmp_pat
     port = listen(file)
 
     with pytest.raises(RedisUnavailable) as failed:
-        await Redis(f"rediss://127.0.0.1:{port}?start_timeout=0.2&ssl_ca={file}").connect()
+        await Redis(f"rediss://127.0.0.1:{port}{PATIENTLY}&start_timeout=0.2&ssl_ca={file}").connect()
 
     assert "IP address mismatch" in str(failed.value.__cause__)
 

@@ -154,6 +154,7 @@ class Idempotency:
         self._ttl = int(ttl * 1000)
         self._wait = wait
         self._lease = lease
+        self._pause = lease / 3
         self._required = required
         self._max_size = max_size
         self._prefix = prefix
@@ -255,7 +256,7 @@ class Idempotency:
     async def _renew(self, work: _Work) -> None:
         lease = int(self._lease * 1000)
         while True:
-            await asyncio.sleep(self._lease / 3)
+            await asyncio.sleep(self._pause)
             try:
                 if not await self._hold.run(keys=[work.key], args=[work.claim, lease], idempotent=True):
                     log.error("the claim of %s was lost; another request with its key may be carried out", work.key)
