@@ -429,6 +429,54 @@ async def test_an_answer_that_took_longer_than_the_lease_is_none(redis: Redis):
     assert [lease.token] == [int(token) for token in tokens[1:]]
 
 
+async def test_a_release_that_comes_late_takes_the_lock_from_nobody(redis_pair: tuple[Redis, Redis]):
+    """What was given too late is given back; if Redis takes that up later still, the next lease is another one's."""
+    one, other = (Lock(redis, "door", ttl=FOR_LONG, poll=0.01) for redis in redis_pair)
+    acquire, release, lasts = one._acquire, one._release, one._lasts
+    late: list[asyncio.Task[None]] = []
+
+    class Noted:
+        async def run(self, **options: Any) -> Any:
+            answer = await acquire.run(**options)
+            one._lasts = lasts  # only what was asked for first takes longer
+            return answer
+
+    class Late:
+        async def run(self, **options: Any) -> None:
+            one._release = release
+            late.append(asyncio.create_task(self.served(**options)))
+            raise RedisUnavailable("no answer")
+
+        async def served(self, **options: Any) -> None:
+            await asyncio.sleep(0.2)
+            await release.run(**options)
+
+    one._acquire, one._release, one._lasts = Noted(), Late(), 0.0
+
+    async with one.hold(timeout=PATIENT):
+        await asyncio.wait(late)
+        with pytest.raises(LockTimeout):
+            await enter(other, timeout=0)
+
+
+async def test_who_was_not_answered_is_not_kept_waiting_by_that(server: RedisServer):
+    """A lock that a frozen Redis gave to nobody, since the one who asked had gone, is there for who asks again."""
+    redis = Redis(server.url + PATIENTLY)
+    await redis.connect()
+    lock = Lock(redis, "door", ttl=FOR_LONG, poll=0.01)
+    await enter(lock)  # the script is there now
+    server.freeze()
+    with pytest.raises(RedisUnavailable), hurried(redis, 0.2):
+        await enter(lock)
+    server.thaw()
+    await until(lambda: server.execute("EXISTS", "lock:{door}:holder") == "1")
+
+    await enter(lock, timeout=PATIENT)
+
+    assert [] == await keys_of(redis)
+    await redis.disconnect()
+
+
 async def knows(server: RedisServer) -> bool:
     """Whether a holder of a frozen Redis knows, when the ttl has passed, that the lease is lost."""
     redis = Redis(server.url + PATIENTLY)

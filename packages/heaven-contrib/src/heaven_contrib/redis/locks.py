@@ -184,6 +184,7 @@ class Lock:
         self._acquire = redis.script(ACQUIRE)
         self._renew = redis.script(RENEW)
         self._release = redis.script(RELEASE)
+        self._unanswered = ""
         self._queue = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -248,7 +249,7 @@ class Lock:
     async def _asked(self, deadline: float) -> _Holding | None:
         """Ask for the lock until it is there; once more at the deadline, and then never again."""
         loop = asyncio.get_running_loop()
-        owner = secrets.token_hex(16)
+        owner, self._unanswered = self._unanswered or secrets.token_hex(16), ""
         while True:
             ends = loop.time() + self._lasts  # from before it was sent: Redis counts from later on
             try:
@@ -256,10 +257,14 @@ class Lock:
             except asyncio.CancelledError:
                 await self._give_back(owner)  # it may have been sent
                 raise
+            except RedisError:
+                self._unanswered = owner  # it may have been given: who asks next is the same, and not kept waiting
+                raise
             if token is not None and loop.time() < ends:
                 return _Holding(Lease(self.name, int(token), ends), owner)
             if token is not None:  # the answer took longer than the lease lasts
                 await self._give_back(owner)
+                owner = secrets.token_hex(16)  # if that comes late, it must not take what is given from now on
             remaining = deadline - loop.time()
             if remaining <= 0:
                 return None
