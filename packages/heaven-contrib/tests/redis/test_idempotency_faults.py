@@ -199,6 +199,20 @@ async def test_a_claim_that_is_lost_is_logged(redis_url, redis, caplog):
     assert f"POST '/orders': the claim of {key.decode()} was lost, so it may be carried out twice" in caplog.text
 
 
+async def test_a_claim_that_has_ended_and_that_nobody_took_over_costs_nothing(redis_url, redis):
+    """A worker that stood still for longer than its lease stores what it came to, and a repeat is carried out no more."""
+    gate = Gate()
+    shop = Shop(redis_url, answer=gate)
+    async with shop.client() as client:
+        first = asyncio.create_task(client.post("/orders", headers=ONE))
+        await gate.reached.wait()
+        assert 1 == await redis.client.delete(*await redis.client.keys("*"))
+        gate.open.set()
+        assert "idempotency-replayed" not in (await first).headers
+        again = await client.post("/orders", headers=ONE)
+    assert ("ordered", "true", 1) == (again.text, again.headers["idempotency-replayed"], shop.orders)
+
+
 WORKER = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[2])

@@ -36,9 +36,10 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return false
 """
 HOLD: Final = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('PEXPIRE', KEYS[1], ARGV[2]) or 0"
+# A claim that has ended, and that nobody has taken over, is no reason to carry a request out again: it is stored.
 STORE: Final = """
 local found = redis.call('GET', KEYS[1])
-if found ~= ARGV[1] and found ~= ARGV[2] then return 0 end
+if found and found ~= ARGV[1] and found ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
@@ -105,7 +106,8 @@ class Idempotency:
       where a server that stops cancels a request in the middle of its COMMIT, since that lets go of the key.
       Whoever must rule that out stores the key in a UNIQUE column, in the same transaction.
     - A claim is held on to for as long as the handler runs, whatever the lease. An event loop that stands still, or a
-      Redis that can't be reached, for longer than the lease loses it (logged): another one may begin meanwhile.
+      Redis that can't be reached, for longer than the lease loses it (logged): another one may begin meanwhile. If
+      none has, the response is stored and replayed all the same.
 
     Args:
         redis: where claims and responses are kept. Responses stay there for `ttl` seconds, as they were sent.
