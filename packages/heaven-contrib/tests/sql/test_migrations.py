@@ -393,11 +393,21 @@ settings = parse(url)
 async def main():
     connection = await driver_for(settings, None).connect()
     if variant == "control" and settings.scheme == "mysql":
-        migrations._LOCK = "CONNECTION_ID()"  # a lock that nobody else asks for
+        migrations._LOCK = "CONCAT('mine', CONNECTION_ID())"  # a lock that nobody else asks for
     if variant == "control" and settings.scheme == "sqlite":
         async def begin():
             await connection.query("BEGIN DEFERRED")
         type(connection).begin = lambda self, *_, **__: begin()
+    if variant == "control":
+        read, times = migrations._records, []
+        async def records(*arguments):
+            found = await read(*arguments)
+            times.append(found)
+            if len(times) == 2:  # which is behind the lock, where the others would not be at the same time
+                print("read", flush=True)
+                sys.stdin.readline()
+            return found
+        migrations._records = records
     sys.stdin.readline()
     try:
         print(len(await migrations.migrate(connection, settings.scheme, folder)))
@@ -429,10 +439,11 @@ def test_ten_workers_that_start_at_once_do_it_once(kind, dialect, database_url, 
             stack.enter_context(worker)
             stack.callback(worker.kill)
             workers.append(worker)
-        assert {"ready\n"} == {worker.stdout.readline() for worker in workers}
-        for worker in workers:
-            worker.stdin.write("go\n")
-            worker.stdin.flush()
+        for step in ("ready",) if variant == "locked" else ("ready", "read"):
+            assert {f"{step}\n"} == {worker.stdout.readline() for worker in workers}
+            for worker in workers:
+                worker.stdin.write("go on\n")
+                worker.stdin.flush()
         ended = [worker.communicate(timeout=10 * PATIENT) for worker in workers]
         codes = [worker.returncode for worker in workers]
     if variant == "locked":
