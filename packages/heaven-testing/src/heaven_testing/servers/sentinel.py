@@ -83,7 +83,7 @@ class SentinelServer(RedisServer):
         # notices a jump that would cost the master its place, and goes on as soon as it has asked again.
         trigger = max(round(self._down_after * 500), SLOWEST_TURN)
         with suppress(RuntimeError):  # older than Redis 7
-            self.execute("SENTINEL", "DEBUG", "tilt-trigger", str(trigger), "tilt-period", str(max(4 * trigger, 1000)))
+            self.execute("SENTINEL", "DEBUG", "tilt-trigger", str(trigger), "tilt-period", "1000")
         return True
 
     def _launch(self) -> OwnedProcess:
