@@ -441,6 +441,23 @@ async def test_who_comes_while_the_server_stops_is_sent_away(redis):
     await broadcast.disconnect()
 
 
+async def test_a_start_while_redis_is_away_waits_for_it(redis_server, caplog):
+    """A Redis that goes between its own start and that of the broadcast is waited for, as by the battery itself."""
+    redis = Redis(redis_server.url + PATIENTLY)
+    await redis.connect()
+    broadcast = Broadcast(redis)
+    await asyncio.to_thread(redis_server.kill)
+    starting = asyncio.create_task(broadcast.connect())
+    await until(lambda: "can't be used yet" in caplog.text)
+    await asyncio.to_thread(redis_server.restart)
+    await starting
+    async with broadcast.subscribe("room:7") as messages:
+        await broadcast.publish("room:7", "hello")
+        assert ["hello"] == await take(messages, 1)
+    await broadcast.disconnect()
+    await redis.disconnect()
+
+
 async def test_it_lives_again(redis):
     """It connects once at a time, says so when it is not, and can be started again."""
     broadcast = Broadcast(redis)

@@ -19,6 +19,7 @@ from heaven_contrib.redis.missed import Missed
 from heaven_contrib.redis.presence import Presence, RoomChange
 from heaven_contrib.redis.subscription import Gap, Subscriber
 from heaven_contrib.redis.values import decode, encode
+from heaven_contrib.starting import until_it_answers
 
 T = TypeVar("T")
 
@@ -111,16 +112,23 @@ class Broadcast:
         app.ON(SHUTDOWN, self._stop)
 
     async def connect(self) -> None:
-        """Begin to listen; done by `install`'s startup.
+        """Begin to listen; while Redis is not there, try again until its `start_timeout`. Done by `install`'s startup.
 
         Raises:
-            RedisUnavailable: Redis can't be reached.
+            RedisUnavailable: it is still not there.
             RedisError: it is connected already.
         """
         if self._subscriber is not None:
             raise RedisError("the broadcast is connected already")
+        subscribers: list[Subscriber] = []
         async with AsyncExitStack() as life:
-            subscriber = await life.enter_async_context(self._redis.subscriber())
+
+            async def listen() -> None:
+                subscribers.append(await life.enter_async_context(self._redis.subscriber()))
+
+            settings = self._redis.settings
+            await until_it_answers(listen, settings.safe_url, settings.start_timeout)
+            (subscriber,) = subscribers
             life.push_async_callback(_cancelled, asyncio.create_task(self._listen(subscriber)))
             life.push_async_callback(_cancelled, asyncio.create_task(self._presence.keep_alive()))
             self._life = life.pop_all()
