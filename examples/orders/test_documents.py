@@ -17,6 +17,8 @@ from openapi_spec_validator import validate
 HERE = Path(__file__).parent
 SETTINGS = {"SHOP_API_KEY": "test-key"}
 NEVER_ENDS = "/events"
+PATIENCE = 240
+"""Seconds for a program that computes for a quarter of a minute, and shares the machine with other tests."""
 
 SCHEMATHESIS = [
     *("--header=Authorization: Bearer test-key", "--generation-deterministic", "--max-examples=20"),
@@ -96,11 +98,12 @@ def test_both_applications_say_the_same(document: dict[str, Any]) -> None:
     }
 
 
+@pytest.mark.timeout(2 * PATIENCE)
 def test_nothing_is_answered_that_is_not_declared(server: Any, client: httpx.Client, tmp_path: Path) -> None:
     """Schemathesis makes hundreds of requests of the document, sound ones and others: no 500, no surprise."""
     before = client.get("/orders").json()["total"]
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", *SCHEMATHESIS]
-    tried = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=110)
+    tried = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
     assert tried.returncode == 0, tried.stdout + tried.stderr
     assert client.get("/orders").json()["total"] > before
@@ -133,11 +136,12 @@ def tools(program: Callable[..., str], tmp_path_factory: pytest.TempPathFactory)
 
 def run(folder: Path, *command: str) -> str:
     """What a program prints, that has to succeed."""
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=110)
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
 
+@pytest.mark.timeout(2 * PATIENCE)
 def test_a_client_with_types_can_be_generated(tools: Path, server: Any, document: dict[str, Any]) -> None:
     """TypeScript compiles it, strictly; and it takes an order, sends a file, and is told what it may not do."""
     (tools / "openapi.json").write_text(json.dumps(document))
