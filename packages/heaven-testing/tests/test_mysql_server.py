@@ -164,3 +164,10 @@ def test_making_data_has_a_limit(only):
         program(only / name, "while :; do :; done")
     with pytest.raises(ServerDidNotStart, match="ended with -9"):
         MySQLServer(timeout=0.2).__enter__()
+
+
+def test_its_temporary_files_are_its_own(shared, monkeypatch, tmp_path):
+    """Several are made at once by test runs side by side, which must not find each other's temporary tables."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    with MySQLServer() as server:
+        assert [(str(server._folder),)] == server.execute("SELECT @@tmpdir")

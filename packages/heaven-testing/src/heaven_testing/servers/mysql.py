@@ -104,7 +104,8 @@ class MySQLServer(Server):
         self._folder = undo.enter_context(data_folder())
         self._furnished = False
         install = find("mariadb-install-db", "mysql_install_db")
-        options = [f"--datadir={self._folder}/data", *SMALL, *_as_root()]
+        # Without a folder of its own for temporary tables, two that are made at once remove each other's.
+        options = [f"--datadir={self._folder}/data", f"--tmpdir={self._folder}", *SMALL, *_as_root()]
         if install:
             command = [install, "--no-defaults", *options, "--auth-root-authentication-method=normal", "--skip-test-db"]
         else:
