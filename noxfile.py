@@ -24,8 +24,8 @@ COMPANIONS = {
     "heaven-contrib": ["heaven-testing", "servers", "batteries"],
     "heaven-testing": ["servers", "peers", "plugins"],
 }
-# Many tests of these wait for servers that start and stop, so two run at once.
-SIDE_BY_SIDE = {name: [] if name == "heaven-core" else ["--numprocesses=2"] for name in MODULES}
+# The tests of batteries wait for servers most of the time, so there are more of them at once than cores.
+SIDE_BY_SIDE = {"heaven-core": 2, "heaven-contrib": 4, "heaven-testing": 3}
 COVERAGE = {"heaven-core": 100, "heaven-contrib": 95, "heaven-testing": 100}
 
 # In CI a server that is missing is a failure, elsewhere its tests are skipped. The core's tests know no such option.
@@ -36,6 +36,10 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = CI
 nox.options.stop_on_first_error = False
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"  # an interpreter that is not here is said, not fetched
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30
+"""Bytes that have to be free there for the temporary files of tests, the data of their servers among them."""
 
 
 def _interpreter(version: str) -> Path | None:
@@ -70,15 +74,27 @@ def _sync_for_tests(session: nox.Session, package: str, group: str = "tests") ->
     _sync(session, package, *packages, groups=(group, *(name for name in companions if name not in MODULES)))
 
 
-def _pytest(session: nox.Session, *arguments: str, python: tuple[str, ...] = ("python",), report: str = "") -> None:
+def _pytest(
+    session: nox.Session,
+    *arguments: str,
+    python: tuple[str, ...] = ("python",),
+    report: str = "",
+    environment: dict[str, str] | None = None,
+) -> None:
     """Run pytest; what it counted goes to .reports, where the closing summary of `make test` finds it."""
     name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in session.name + report)
-    options = ("--quiet", f"--junitxml={REPORTS / name}.xml")
-    session.run(*python, "-m", "pytest", *options, "-o", f"cache_dir={session.create_tmp()}/cache", *arguments)
+    options = ("--quiet", f"--junitxml={REPORTS / name}.xml", "-o", f"cache_dir={session.create_tmp()}/cache")
+    session.run(*python, "-m", "pytest", *options, *arguments, env=_temporary() | (environment or {}))
+
+
+def _temporary() -> dict[str, str]:
+    """Temporary files are in memory where there is room for them: a busy disk holds nobody up."""
+    in_memory = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    return {"TMPDIR": str(MEMORY)} if in_memory else {}
 
 
 def _options(package: str) -> list[str]:
-    return [*SIDE_BY_SIDE[package], *REQUIRED[package]]
+    return [f"--numprocesses={SIDE_BY_SIDE[package]}", "--dist=worksteal", *REQUIRED[package]]
 
 
 def _run_all(session: nox.Session, *commands: tuple[str, ...]) -> None:
@@ -96,23 +112,28 @@ def _run_all(session: nox.Session, *commands: tuple[str, ...]) -> None:
 @nox.session(python=PYTHONS)
 @nox.parametrize("package", PACKAGES)
 def tests(session: nox.Session, package: str) -> None:
-    """The package's tests, on every supported Python."""
-    _sync_for_tests(session, package)
-    _pytest(session, *_options(package), *(session.posargs or [f"packages/{package}/tests"]))
-
-
-@nox.session(python=NEWEST)
-@nox.parametrize("package", PACKAGES)
-def tests_optimized(session: nox.Session, package: str) -> None:
-    """The same under `python -O`: no rule may hang on an assert statement."""
-    _sync_for_tests(session, package)
-    _pytest(session, *_options(package), f"packages/{package}/tests", python=("python", "-O"))
+    """The package's tests, on every supported Python; on the newest, every branch that they take is counted."""
+    if session.posargs or session.python != NEWEST:
+        _sync_for_tests(session, package)
+        _pytest(session, *_options(package), *(session.posargs or [f"packages/{package}/tests"]))
+        return
+    _sync_for_tests(session, package, "coverage")
+    folder = Path(session.create_tmp()) / "coverage"
+    shutil.rmtree(folder, ignore_errors=True)
+    data = f"--data-file={folder}/all"
+    python = ("coverage", "run", data, f"--source={MODULES[package]}")
+    _pytest(session, *_options(package), f"packages/{package}/tests", python=python)
+    session.run("coverage", "combine", "--quiet", data, str(folder))
+    session.run("coverage", "report", data, f"--fail-under={COVERAGE[package]}")
 
 
 @nox.session(python=[PYTHONS[0], PYTHONS[-1]])
 @nox.parametrize("package", PACKAGES)
 def lowest(session: nox.Session, package: str) -> None:
-    """The same with the lowest versions that the package says it works with."""
+    """The same with the lowest versions that the package says it works with.
+
+    On the newest Python it runs optimized, as with `python -O`: no rule may hang on an assert statement.
+    """
     _sync_for_tests(session, package)
     pins = Path(session.create_tmp()) / "lowest.txt"
     options = ["--quiet", "--no-header", "--all-extras", "--resolution=lowest-direct", f"--python={session.bin}/python"]
@@ -121,18 +142,8 @@ def lowest(session: nox.Session, package: str) -> None:
     session.run_install("uv", "pip", "compile", *options, f"--output-file={pins}", source, external=True)
     if any(line and not line.lstrip().startswith("#") for line in pins.read_text().splitlines()):
         session.install("--requirement", str(pins))
-    _pytest(session, *_options(package), f"packages/{package}/tests")
-
-
-@nox.session(python=NEWEST)
-@nox.parametrize("package", PACKAGES)
-def coverage(session: nox.Session, package: str) -> None:
-    """Every branch of the core is taken by the core's own tests."""
-    _sync_for_tests(session, package, "coverage")
-    module, data = MODULES[package], f"--data-file={session.create_tmp()}/coverage"
-    python = ("coverage", "run", data, f"--source={module}")
-    _pytest(session, *REQUIRED[package], f"packages/{package}/tests", python=python)
-    session.run("coverage", "report", data, f"--fail-under={COVERAGE[package]}")
+    optimized = {"PYTHONOPTIMIZE": "1"} if session.python == NEWEST else {}  # which other processes inherit, unlike -O
+    _pytest(session, *_options(package), f"packages/{package}/tests", environment=optimized)
 
 
 @nox.session(python=NEWEST)
@@ -191,7 +202,7 @@ def examples(session: nox.Session) -> None:
     """Each example is started for real, on a free port, and used; the one that stands on libraries on all Pythons."""
     _sync(session, *MODULES, groups=("examples",))
     paths = ["examples"] if session.python == NEWEST else ["examples/classic"]
-    _pytest(session, *REQUIRED["heaven-testing"], *paths)
+    _pytest(session, *_options("heaven-testing"), *paths)
 
 
 @nox.session(python=NEWEST, default=False)
