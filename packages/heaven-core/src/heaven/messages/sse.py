@@ -180,9 +180,7 @@ class _Pings:
             finally:
                 self.free.set()
             self.sent()
-            await asyncio.sleep(
-                self._pause
-            )  # an event that waits for this ping goes before the next
+            await asyncio.sleep(self._pause)  # an event that waits for this ping goes before the next
 
     def sent(self) -> None:
         self.sending = False
