@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 import pytest
@@ -50,6 +50,14 @@ class Options(TypedDict):
 
     size: int
     colour: NotRequired[str]
+
+
+class Limited(TypedDict):
+    """A TypedDict with limits."""
+
+    page: Annotated[int, msgspec.Meta(ge=1)]
+    words: NotRequired[Annotated[str, msgspec.Meta(max_length=3)]]
+    sort: Annotated[NotRequired[str], msgspec.Meta(max_length=2)]
 
 
 MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
@@ -238,10 +246,30 @@ def test_all_faults_of_a_form_are_told():
         (("body", "first_name"), "Unknown field", "value"),
     ] == faults(form(Strict), data={"first_name": "Ada"})
     assert [(("body", "firstName"), "Missing required form field", "missing")] == faults(form(Strict))
-    assert [(("body",), "Expected `int`, got `str` - at `$[...]`", "type")] == faults(
-        form(dict[str, int]), data={"a": "x"}
-    )
     assert [(("body",), "Missing required body", "missing")] == faults(form(dict[str, int]))
+
+
+def test_all_faults_of_a_dict_are_told():
+    """Each wrong value of a form that is a dict is told by its key, also where a key has several values."""
+    assert [(("body", "a"), "Expected `int`", "type"), (("body", "c"), "Expected `int`", "type")] == faults(
+        form(dict[str, int]), data={"a": "x", "b": "1", "c": "y"}
+    )
+    assert [(("body", "a", 1), "Expected `int`", "type")] == faults(form(dict[str, list[int]]), data={"a": ["1", "x"]})
+    assert [(("body", "a"), "Expected a finite number", "value")] == faults(
+        form(dict[str, float]), data={"a": "nan", "b": "1.5"}
+    )
+
+
+def test_limits_of_a_typed_dict_count():
+    """Fields of a TypedDict are held to their limits, whichever way NotRequired and Annotated are written."""
+    assert {"data": {"page": 1, "words": "tea", "sort": "up"}} == given(
+        form(Limited), data={"page": "1", "words": "tea", "sort": "up"}
+    )
+    assert [
+        (("body", "page"), "Expected `int` >= 1", "value"),
+        (("body", "words"), "Expected `str` of length <= 3", "value"),
+        (("body", "sort"), "Expected `str` of length <= 2", "value"),
+    ] == faults(form(Limited), data={"page": "0", "words": "coffee", "sort": "down"})
 
 
 def test_a_media_type_of_forms_makes_a_body_a_form():

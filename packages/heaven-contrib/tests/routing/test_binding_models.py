@@ -1,12 +1,14 @@
 """pydantic's models as bodies, for applications that have them."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, InstanceOf, field_validator
 from pydantic.dataclasses import dataclass
 
 from binding_case import bound, faults, given, refusal
+from heaven import Upload
 from heaven_contrib.routing.binding.params import Body, Form
 from heaven_contrib.routing.errors import ImproperlyConfigured
 
@@ -41,6 +43,27 @@ class Files(BaseModel):
     name: str
     photo: Any
     pages: list[Any] = []
+
+
+class Many(BaseModel):
+    """A form some of whose fields come several times."""
+
+    ids: Annotated[list[int], Field(min_length=1)] | None = None
+    words: Sequence[str] = ()
+    name: str = ""
+
+
+class Photos(BaseModel):
+    """A form with files that are told to be files."""
+
+    photo: InstanceOf[Upload]
+    pages: list[InstanceOf[Upload]] = []
+
+
+class Unread(BaseModel):
+    """A model with a file that pydantic takes for a model."""
+
+    photo: Upload
 
 
 class Undefined(BaseModel):
@@ -141,6 +164,30 @@ def test_a_model_may_have_files():
         files=[("photo", ("me.png", b"PNG")), ("pages", ("1.txt", b"1"))],
     )["data"]
     assert ("Ada", b"PNG", [b"1"]) == (value.name, value.photo.body, [each.body for each in value.pages])
+
+
+def test_every_kind_of_collection_takes_all_values_of_its_name():
+    """A field that is a Sequence, or an optional list with limits, takes all of its name; a str is one value."""
+
+    def function(data: Many = Form()): ...
+
+    assert {"data": Many(ids=[1, 2], words=["a"], name="d")} == given(
+        function, data={"ids": ["1", "2"], "words": "a", "name": ["c", "d"]}
+    )
+
+
+def test_a_file_of_a_model_is_an_instance_of_upload():
+    """`InstanceOf[Upload]` is a file; Upload alone is refused, with what to write."""
+
+    def function(data: Photos = Form()): ...
+    def unread(data: Unread = Form()): ...
+
+    value = given(function, files=[("photo", ("me.png", b"PNG")), ("pages", ("1.txt", b"1"))])["data"]
+    assert (b"PNG", [b"1"]) == (value.photo.body, [each.body for each in value.pages])
+    with pytest.raises(
+        ImproperlyConfigured, match=r"Unread: it has a field for .*; write pydantic\.InstanceOf\[Upload\]"
+    ):
+        bound(unread)
 
 
 def test_a_type_that_pydantic_can_not_read_is_refused():

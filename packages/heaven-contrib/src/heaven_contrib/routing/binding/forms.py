@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, get_type_hints, is_typeddict
 
 import msgspec
 from msgspec import UNSET
 
 from heaven import Request, Upload
+from heaven.bodies.faults import FaultFinder
 from heaven.bodies.forms import Repeatable
+from heaven.bodies.json import REFUSALS
 from heaven.errors import ValidationError
-from heaven_contrib.routing.binding.annotations import bare, holds, members, takes_many, without_uploads, written
+from heaven_contrib.routing.binding.annotations import (
+    bare,
+    finite_checked,
+    holds,
+    is_finite,
+    members,
+    takes_many,
+    without_uploads,
+    written,
+)
 from heaven_contrib.routing.binding.bodies import MISSING_BODY, BodyReader, held_to
 from heaven_contrib.routing.binding.models import Model, has_model
 from heaven_contrib.routing.binding.parameters import Parameter
-from heaven_contrib.routing.binding.texts import Texts, fault
+from heaven_contrib.routing.binding.texts import NOT_FINITE, Texts, fault, located
 
 
 def form_reader(annotation: Any, constraints: Mapping[str, Any]) -> BodyReader:
@@ -71,6 +82,8 @@ def _mapping(kind: Any, annotation: Any) -> BodyReader:
     values = (get_args(kind) or (str, Any))[1]
     many = takes_many(without_uploads(values))
     as_written = without_uploads(annotation)
+    finder = FaultFinder(as_written, strict=False)
+    finite = finite_checked(values)
 
     def read(req: Request) -> Any:
         if not req.body:
@@ -79,7 +92,16 @@ def _mapping(kind: Any, annotation: Any) -> BodyReader:
         if values is Any:
             parts.append(req.files)
         found = {name: part.getall(name) if many else part[name] for part in parts for name in part}
-        return held_to(as_written, found, strict=False)
+        if holds(values, Upload):
+            return held_to(as_written, found, strict=False)  # files are no JSON, which the finder reads
+        try:
+            converted = msgspec.convert(found, as_written, strict=False)
+        except REFUSALS as error:
+            raise ValidationError(located(finder, found, error, ["body"])) from None
+        infinite = [name for name, value in converted.items() if not is_finite(value)] if finite else []
+        if infinite:
+            raise ValidationError([fault(["body", name], NOT_FINITE) for name in infinite])
+        return converted
 
     return read
 
@@ -90,7 +112,7 @@ def _model(kind: Any, constraints: Mapping[str, Any]) -> BodyReader:
     many = {
         key
         for name, each in fields.items()
-        if any((get_origin(member) or member) in (list, set, tuple, frozenset) for member in members(each.annotation))
+        if any(map(_is_collection, members(each.annotation)))
         for key in (name, *getattr(each.validation_alias, "choices", (each.validation_alias,)))
         if isinstance(key, str)
     }
@@ -104,6 +126,13 @@ def _model(kind: Any, constraints: Mapping[str, Any]) -> BodyReader:
         )
 
     return read
+
+
+def _is_collection(annotation: Any) -> bool:
+    """Whether a model's field takes many values: a list, a set, a Sequence; text and mappings are one."""
+    kind = bare(annotation)
+    kind = get_origin(kind) or kind
+    return isinstance(kind, type) and issubclass(kind, Collection) and not issubclass(kind, str | bytes | Mapping)
 
 
 def _made_of(kind: Any, fields: Sequence[Parameter]) -> BodyReader:
@@ -140,8 +169,19 @@ def _fields_of(kind: Any) -> list[Parameter] | None:
         return [_field(each.name, hints[each.name], _has_no_default(each)) for each in told]
     if is_typeddict(kind):
         required: frozenset[str] = getattr(kind, "__required_keys__", frozenset())
-        return [_field(name, hint, name in required) for name, hint in get_type_hints(kind).items()]
+        hints = {name: _without_requirement(hint) for name, hint in hints.items()}
+        return [_field(name, hint, name in required) for name, hint in hints.items()]
     return None
+
+
+def _without_requirement(annotation: Any) -> Any:
+    """The type of a field without Required and NotRequired, which stand on either side of Annotated."""
+    if get_origin(annotation) in (Required, NotRequired):
+        return _without_requirement(get_args(annotation)[0])
+    if get_origin(annotation) is Annotated:
+        kind, *metadata = get_args(annotation)
+        return Annotated[(_without_requirement(kind), *metadata)]
+    return annotation
 
 
 def _has_no_default(each: dataclasses.Field[Any]) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from inspect import get_annotations
 from typing import Annotated, Any
 
-from heaven import Request
+from heaven import Request, Upload
 from heaven.bodies.faults import MOST_FAULTS
 from heaven.errors import BadRequest, ValidationError
-from heaven_contrib.routing.binding.annotations import metadata_within, within, written
+from heaven_contrib.routing.binding.annotations import holds, metadata_within, within, written
 from heaven_contrib.routing.binding.bodies import MISSING_BODY
 
 _NO_JSON = (b"NaN", b"Infinity")
@@ -54,7 +55,8 @@ class Model:
             self._adapter: Any = pydantic.TypeAdapter(limited)
             self._adapter.rebuild()  # else a name that is nowhere is told with the first request
         except (pydantic.errors.PydanticUserError, pydantic.errors.PydanticUndefinedAnnotation) as error:
-            raise TypeError(f"pydantic can't read {written(annotation)}: {error.message}") from error
+            said = _FILES if _has_files(annotation) else error.message
+            raise TypeError(f"pydantic can't read {written(annotation)}: {said}") from error
         self._errors: type[Exception] = pydantic.ValidationError
 
     def read_json(self, req: Request) -> Any:
@@ -89,6 +91,15 @@ class Model:
             return self._adapter.validate_python(values)
         except self._errors as error:
             raise _refusal(error) from None
+
+
+_FILES = "it has a field for a heaven.Upload, which is no model; write pydantic.InstanceOf[Upload] there"
+
+
+def _has_files(annotation: Any) -> bool:
+    """Whether a model within the type has a field that is an Upload, as it was written."""
+    models = [each for each in within(annotation) if isinstance(each, type)]
+    return any(holds(hint, Upload) for each in models for hint in get_annotations(each).values())
 
 
 def _refusal(error: Any) -> ValidationError:

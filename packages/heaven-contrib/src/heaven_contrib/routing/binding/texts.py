@@ -37,6 +37,8 @@ _ABSENT: Any = object()
 _INT: Final = converter("int")
 _MISSING: Final = "Missing required"
 _GOT_TEXT = re.compile(r", got `str`\Z")
+NOT_FINITE: Final = "Expected a finite number"
+"""What is told of NaN and infinity, which no JSON could answer with."""
 _OTHER_TYPE = re.compile(r"Expected `[^`]*`(?:, got `|\Z)")
 _NO_TEXT: Final = "; a body is called data or marked with Body(), and a dependency is declared by its name"
 _COPIED: Final = (list, dict, set, bytearray, msgspec.Struct)
@@ -179,11 +181,11 @@ class Texts:
             finder = self._finders.get(parameter.name)
             if finder is None:
                 finder = self._finders[parameter.name] = FaultFinder(annotation, strict=False)
-            return [fault([*loc, *each["loc"]], _GOT_TEXT.sub("", each["msg"])) for each in finder.find(value, error)]
+            return located(finder, value, error, loc)
         if parameter.source == "path" and parameter.alias in self._integers and not _is_canonical(value):
             return [fault(loc, "Expected `int`")]
         if finite_checked(annotation) and not is_finite(converted):
-            return [fault(loc, "Expected a finite number")]
+            return [fault(loc, NOT_FINITE)]
         return []
 
     def __repr__(self) -> str:
@@ -194,6 +196,18 @@ class Texts:
 def _is_canonical(value: Any) -> bool:
     """Whether a part of a path is the one way to write an integer: msgspec reads `1.0` and `1e3` as well."""
     return not isinstance(value, str) or _INT.parse(value) is not None
+
+
+def located(finder: FaultFinder, value: Any, error: Exception, loc: Sequence[str | int]) -> list[dict[str, Any]]:
+    """Every fault of a value made of text, each told at its own place.
+
+    Args:
+        finder: for the type that the value was to have.
+        value: the text, or a collection of texts.
+        error: what msgspec said.
+        loc: where the value stands.
+    """
+    return [fault([*loc, *each["loc"]], _GOT_TEXT.sub("", each["msg"])) for each in finder.find(value, error)]
 
 
 def fault(loc: Sequence[str | int], message: str) -> dict[str, Any]:
