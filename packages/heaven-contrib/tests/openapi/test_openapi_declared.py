@@ -131,6 +131,29 @@ def test_parameters_say_where_they_come_from():
     assert ("A *token*.", True) == (found["x-token"]["description"], found["theme"]["deprecated"])
 
 
+def test_a_default_that_does_not_fit_is_left_out():
+    """A default is told where it is a value of its type, so that the document stays valid."""
+
+    @get("/")
+    async def read(page: int = None, size: Sizes = "s", far: float = float("inf"), last: int = "none") -> None: ...
+
+    assert {
+        "page": {"type": "integer"},
+        "size": {"$ref": "#/components/schemas/Sizes", "default": "s"},
+        "far": {"type": "number"},
+        "last": {"type": "integer"},
+    } == {name: each["schema"] for name, each in parameters_of(read).items()}
+
+
+def test_names_of_a_query_differ_by_case():
+    """`page` and `Page` are two parameters of a query, and one header."""
+
+    @get("/")
+    async def read(page: int = 1, other: int = params.Query(1, alias="Page"), x_a: int = params.Header(1)) -> None: ...
+
+    assert ["page", "Page", "x-a"] == list(parameters_of(read))
+
+
 def test_parameters_of_includes_are_there():
     """Whether the handler asks for them or not."""
 

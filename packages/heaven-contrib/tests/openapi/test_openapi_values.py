@@ -184,6 +184,42 @@ def test_a_default_is_no_schema():
     assert [{"enum": ["a"]}] == components["Odd"]["properties"]["other"]["examples"]
 
 
+class Vague(msgspec.Struct):
+    size: int = None
+    colour: Colour = None
+    weight: float = float("inf")
+    note: str | None = None
+    rest: Any = None
+
+
+class VagueModel(pydantic.BaseModel):
+    size: int = None
+    colour: Colour = None
+    weight: float = float("inf")
+    note: str | None = None
+    rest: Any = None
+
+
+@pytest.mark.parametrize("kind", [Vague, VagueModel])
+def test_a_default_that_is_no_value_of_its_type_is_left_out(kind):
+    """None of an int, and infinity, would make a document that validators refuse; None of `X | None` is told."""
+    _, components = schema_of(kind)
+    properties = components[kind.__name__]["properties"]
+    assert {"note": None, "rest": None} == {
+        name: each["default"] for name, each in properties.items() if "default" in each
+    }
+
+
+def test_two_classes_of_one_name_in_one_place_are_named():
+    """Classes that one function makes can't be told apart, which the message says with their name."""
+
+    schemas = Schemas()
+    for item in (int, str):
+        schemas.of(msgspec.defstruct("Page", [("items", list[item])]), "GET /", "serialization")
+    with pytest.raises(RegistrationError, match=r"two classes that are both .*Page, and can't tell"):
+        schemas.components()
+
+
 @pytest.mark.parametrize(("use", "computed"), [("validation", False), ("serialization", True)])
 def test_a_model_has_two_sides(use, computed):
     """What pydantic computes is in what a client gets, and not in what it sends."""

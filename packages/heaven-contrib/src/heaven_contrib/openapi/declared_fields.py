@@ -40,7 +40,8 @@ def fields_of(parameters: Iterable[Parameter], template: Template | None) -> tup
                 name = template.names[each.alias]
                 path[name] = field_of(each, name, "path")
         elif place is not None and (each.marker is None or each.marker.include_in_schema):
-            others.setdefault((place, each.alias.lower()), field_of(each, each.alias, place))
+            key = each.alias.lower() if place == "header" else each.alias
+            others.setdefault((place, key), field_of(each, each.alias, place))
     return (*path.values(), *others.values())
 
 

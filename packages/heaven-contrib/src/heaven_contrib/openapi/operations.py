@@ -68,8 +68,9 @@ class Operations:
             schema["title"] = field.title
         if field.examples:
             schema["examples"] = _as_json(field.examples)
-        if field.default is not msgspec.UNSET and field.default is not None:
-            schema["default"] = _as_json(field.default)
+        default = _as_json(field.default) if field.default is not msgspec.UNSET else None
+        if default is not None and _fits(default, field.annotation):
+            schema["default"] = default
         return schema
 
     def _body(self, body: Body, facts: Facts) -> dict[str, Any]:
@@ -126,6 +127,17 @@ class Operations:
 def _as_json(value: Any) -> Any:
     """A value as a document can hold it."""
     return msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
+
+
+def _fits(default: Any, annotation: Any) -> bool:
+    """Whether a default is a value of its own type, without which validators refuse the document."""
+    try:
+        msgspec.convert(default, annotation)
+    except (msgspec.ValidationError, ValueError):
+        return False
+    except TypeError:  # a type that msgspec does not know, such as a file
+        return True
+    return True
 
 
 def _is_said_here(field: Field) -> bool:

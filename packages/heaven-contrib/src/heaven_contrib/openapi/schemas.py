@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
+from math import isfinite
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 import msgspec
 
+from heaven.callables import name_of
 from heaven.errors import RegistrationError
 
 Use: TypeAlias = Literal["validation", "serialization"]
@@ -106,6 +108,8 @@ class Schemas:
         except _REFUSALS as error:
             culprit = next(asked for asked in self._plain if not _has_schema(asked.annotation))
             raise _without_schema(culprit, error) from error
+        except KeyError as error:  # msgspec's: of several classes of one name in one place it knows the last
+            raise _two_of_one_name(error.args[0]) from None
         for asked, schema in zip(self._plain, schemas, strict=True):
             asked.schema.update(_typed(schema))
         return {name: _typed(schema) for name, schema in components.items()}
@@ -147,6 +151,13 @@ def _without_schema(asked: _Asked, error: Exception) -> RegistrationError:
     )
 
 
+def _two_of_one_name(kind: Any) -> RegistrationError:
+    return RegistrationError(
+        f"OpenAPI was given two classes that are both {name_of(kind)}, and can't tell them apart; give them names of "
+        "their own, as with msgspec.defstruct(name, ...) where a function makes them"
+    )
+
+
 def _leaves(annotation: Any) -> Iterator[Any]:
     arguments = get_args(annotation)
     if not arguments:
@@ -160,7 +171,10 @@ def _is_pydantic(kind: Any) -> bool:
 
 
 def _typed(schema: Any) -> Any:
-    """The schema, with a type beside each enumeration of text or whole numbers: generated clients look for one."""
+    """The schema, with a type beside each enumeration of text or whole numbers: generated clients look for one.
+
+    A default that the schema itself refuses, None of an `int` above all, is left out: validators refuse such documents.
+    """
     if isinstance(schema, list):
         return [_typed(each) for each in schema]  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(schema, dict):
@@ -169,12 +183,21 @@ def _typed(schema: Any) -> Any:
         name: each if name in _VALUES else _typed(each)
         for name, each in schema.items()  # pyright: ignore[reportUnknownVariableType]
     }
+    if _is_misfit(said):
+        del said["default"]
     values: Any = said.get("enum")
     if isinstance(values, list) and "type" not in said:
         kinds = set(map(type, cast("list[object]", values)))
         found = next((name for kind, name in _TYPE_NAMES if kinds == {kind}), None)
         return said if found is None else {"type": found, **said}
     return said
+
+
+def _is_misfit(schema: Mapping[str, Any]) -> bool:
+    """Whether the default is null, as NaN and infinity are in JSON, and the schema is that of something else."""
+    value = schema.get("default", 0)
+    is_null = value is None or (isinstance(value, float) and not isfinite(value))
+    return is_null and ("$ref" in schema or schema.get("type", "null") != "null")
 
 
 def _pydantic_schemas(adapted: list[_Asked], taken: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,8 +218,8 @@ def _pydantic_schemas(adapted: list[_Asked], taken: Mapping[str, Any]) -> dict[s
         prefix = "pydantic."
         found, rest = generate(adapters, ref_template=REFERENCE + prefix + "{model}")
     for index, asked in enumerate(adapted):
-        asked.schema.update(found[index, asked.use])
-    return {prefix + name: schema for name, schema in rest.get("$defs", {}).items()}
+        asked.schema.update(_typed(found[index, asked.use]))
+    return {prefix + name: _typed(schema) for name, schema in rest.get("$defs", {}).items()}
 
 
 __all__ = ["REFERENCE", "Schemas", "SentFile", "Use"]
