@@ -14,7 +14,8 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown
 from heaven_contrib.redis.subscription import Gap, Message, Subscriber
 from heaven_testing import RedisServer, ToxicProxy
-from redis_patience import DEADLINE, PATIENT, hurried, until
+from patience import PATIENT, until
+from redis_patience import DEADLINE, hurried
 
 PATIENCE = PATIENT
 """Seconds that coming back may take before it counts as failed."""

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from inspect import isawaitable
 from typing import Any, Final, cast
 
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.client import ClusterClient
-
-PATIENT: Final = 30.0
-"""Seconds after which what was sure to come is not waited for any more: longer than any machine stands still."""
 
 DEADLINE: Final = 20
 """Seconds for calls that are to succeed."""
 
 PATIENTLY: Final = f"?deadline={DEADLINE}"
 """The same, at the end of a URL."""
-
-
-async def until(condition: Callable[[], Awaitable[object] | object]) -> None:
-    """Wait until something is so, and fail if it never is."""
-    async with asyncio.timeout(PATIENT):
-        while True:
-            answer = condition()
-            if await answer if isawaitable(answer) else answer:
-                return
-            await asyncio.sleep(0.005)
 
 
 @contextmanager

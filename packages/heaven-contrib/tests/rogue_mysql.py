@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sql_patience import PATIENT
+from patience import PATIENT
 
 SSL = 1 << 11
 PLUGIN_AUTH = 1 << 19

@@ -19,7 +19,8 @@ from heaven_contrib.redis import battery as module
 from heaven_contrib.redis.battery import REDIS, Redis, explained
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_testing import Client, RedisServer, StartupFailed
-from redis_patience import PATIENT, PATIENTLY, hurried, until
+from patience import PATIENT, until
+from redis_patience import PATIENTLY, hurried
 
 
 async def test_what_was_written_is_read(redis: Redis):

@@ -16,7 +16,8 @@ from heaven_contrib.redis.broadcast import BROADCAST, Broadcast, SlowSubscriber
 from heaven_contrib.redis.errors import DecodeError, RedisError, RedisUnavailable
 from heaven_contrib.redis.missed import Missed
 from heaven_testing import Client, RedisServer, WebSocketClosed, WebSocketDenied
-from redis_patience import PATIENT, PATIENTLY, hurried, until
+from patience import PATIENT, until
+from redis_patience import PATIENTLY, hurried
 
 
 class Said(msgspec.Struct):

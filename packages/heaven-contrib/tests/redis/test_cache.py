@@ -19,7 +19,8 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.cache import CACHE, Cache
 from heaven_contrib.redis.errors import DecodeError, RedisUnavailable
 from heaven_testing import RedisServer
-from redis_patience import PATIENT, PATIENTLY, hurried, until
+from patience import PATIENT, until
+from redis_patience import PATIENTLY, hurried
 
 FOR_LONG = 2 * PATIENT
 """Seconds that no test waits for, unless what it tests is broken."""

@@ -19,7 +19,8 @@ from heaven_contrib.redis.connections import NodeConnection
 from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.subscription import Gap, Message
 from heaven_testing import RedisServer
-from redis_patience import DEADLINE, PATIENT, hurried
+from patience import PATIENT
+from redis_patience import DEADLINE, hurried
 
 SLOTS = 16384
 

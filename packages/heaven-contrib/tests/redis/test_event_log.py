@@ -17,7 +17,7 @@ from heaven_contrib.redis.errors import DecodeError, RedisError
 from heaven_contrib.redis.event_log import Entry, EventLog, last_event_id
 from heaven_contrib.redis.missed import Missed
 from heaven_testing import Client, make_request
-from redis_patience import PATIENT, until
+from patience import PATIENT, until
 
 
 class Order(msgspec.Struct):

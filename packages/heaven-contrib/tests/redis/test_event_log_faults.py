@@ -14,7 +14,8 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.event_log import EventLog
 from heaven_testing import Client, RedisServer
-from redis_patience import PATIENT, PATIENTLY, hurried, until
+from patience import PATIENT, until
+from redis_patience import PATIENTLY, hurried
 
 
 @pytest.fixture(scope="module")

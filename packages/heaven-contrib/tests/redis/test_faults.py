@@ -34,7 +34,8 @@ from heaven_contrib.redis.errors import RedisError, RedisOutcomeUnknown, RedisUn
 from heaven_contrib.redis.shared_store import SharedStore
 from heaven_contrib.redis.subscription import Subscriber
 from heaven_testing import Client, RedisServer, ToxicProxy
-from redis_patience import PATIENT, PATIENTLY, hurried, until
+from patience import PATIENT, until
+from redis_patience import PATIENTLY, hurried
 
 Toxic = Callable[[str], ToxicProxy]
 

@@ -9,7 +9,8 @@ from heaven_contrib.errors import OutcomeUnknown, ServiceUnavailable
 from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.idempotency import Idempotency
 from idempotent_shop import ONE, Shop, who_asks
-from redis_patience import PATIENT, PATIENTLY
+from patience import PATIENT
+from redis_patience import PATIENTLY
 
 # What is answered
 

@@ -11,7 +11,8 @@ import pytest
 from heaven_contrib.redis.idempotency import Record
 from heaven_contrib.sql import TRANSACTION, Database, LostOutcome
 from idempotent_shop import ONE, Shop
-from redis_patience import PATIENT, PATIENTLY, hurried, until
+from patience import PATIENT, until
+from redis_patience import PATIENTLY, hurried
 
 QUIET = {"tasks", "exceptions", "store"}  # a server that is started again opens files, and here the test does so
 

@@ -17,7 +17,8 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisUnavailable
 from heaven_contrib.redis.locks import LeaseLost, Lock, LockTimeout
 from heaven_testing import RedisServer
-from redis_patience import PATIENT, PATIENTLY, hurried, until
+from patience import PATIENT, until
+from redis_patience import PATIENTLY, hurried
 
 FOR_LONG = 2 * PATIENT
 """Seconds that no lease is lost in, however long a machine stands still."""

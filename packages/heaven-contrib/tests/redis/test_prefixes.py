@@ -12,7 +12,7 @@ from heaven_contrib.redis.cache import Cache
 from heaven_contrib.redis.locks import Lock
 from heaven_contrib.redis.presence import RoomChange
 from heaven_contrib.redis.shared_store import SharedStore
-from redis_patience import PATIENT
+from patience import PATIENT
 
 
 async def made() -> str:

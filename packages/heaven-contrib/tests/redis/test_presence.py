@@ -16,7 +16,8 @@ from heaven_contrib.redis.errors import RedisUnavailable
 from heaven_contrib.redis.missed import Missed
 from heaven_contrib.redis.presence import BATCH, Presence, RoomChange
 from heaven_testing import RedisServer
-from redis_patience import PATIENT, PATIENTLY, until
+from patience import PATIENT, until
+from redis_patience import PATIENTLY
 
 TTL = 0.6
 

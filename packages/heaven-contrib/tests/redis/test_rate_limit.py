@@ -12,7 +12,8 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisError, RedisUnavailable
 from heaven_contrib.redis.rate_limit import GCRA, Decision, RateLimit
 from heaven_testing import Client
-from redis_patience import PATIENT, PATIENTLY, hurried
+from patience import PATIENT
+from redis_patience import PATIENTLY, hurried
 
 FIXTURES = [HealthCheck.function_scoped_fixture]
 GIVEN_CLOCK = "local now = tonumber(ARGV[4])"

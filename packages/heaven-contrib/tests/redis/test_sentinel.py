@@ -14,7 +14,8 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisUnavailable
 from heaven_contrib.redis.subscription import Gap, Message
 from heaven_testing import RedisServer, SentinelServer
-from redis_patience import PATIENTLY, hurried, until
+from patience import until
+from redis_patience import PATIENTLY, hurried
 
 PASSWORD = "open-sesame"
 

@@ -19,7 +19,8 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import DecodeError, RedisOutcomeUnknown, RedisUnavailable
 from heaven_contrib.redis.shared_store import ABSENT, Change, SharedStore
 from heaven_testing import RedisServer, ToxicProxy
-from redis_patience import PATIENT, PATIENTLY, hurried, until
+from patience import PATIENT, until
+from redis_patience import PATIENTLY, hurried
 
 
 class Order(msgspec.Struct):

@@ -12,7 +12,8 @@ from heaven_contrib.redis.battery import Redis
 from heaven_contrib.redis.errors import RedisError, RedisUnavailable
 from heaven_contrib.redis.subscription import Gap, Message, Subscriber, _Link
 from heaven_testing import RedisServer
-from redis_patience import PATIENT, hurried, until
+from patience import PATIENT, until
+from redis_patience import hurried
 
 
 async def test_what_is_published_after_add_comes(redis_pair: tuple[Redis, Redis]):

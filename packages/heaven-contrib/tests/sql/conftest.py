@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heaven_contrib.sql import Database
-from sql_patience import PATIENT
+from patience import PATIENT
 
 KINDS = ("sqlite", "memory", "aiomysql", "asyncmy")
 

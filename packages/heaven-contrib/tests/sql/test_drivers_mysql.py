@@ -30,7 +30,7 @@ from heaven_contrib.sql.errors import (
     StatementTimeout,
 )
 from heaven_contrib.sql.urls import parse
-from sql_patience import PATIENT, until
+from patience import PATIENT, until
 
 NASTY = ["", "'", "\\", "\\'", '"', "%s", "%%", ":id", "\0", "\n\r\x1a", "Zoë 😀", "'; DROP TABLE t; -- ", "a" * 1000]
 

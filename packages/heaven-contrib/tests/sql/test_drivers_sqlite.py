@@ -29,7 +29,7 @@ from heaven_contrib.sql.errors import (
     StatementError,
 )
 from heaven_contrib.sql.urls import parse
-from sql_patience import PATIENT
+from patience import PATIENT
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT i FROM n"

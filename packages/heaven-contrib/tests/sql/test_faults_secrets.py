@@ -14,7 +14,7 @@ from heaven_contrib.sql import Database
 from heaven_contrib.sql.errors import DatabaseError
 from heaven_testing import Client, LiveServer, StartupFailed
 from heaven_testing.errors import ServerDidNotStart
-from sql_patience import PATIENT
+from patience import PATIENT
 
 CANARY = "tweety-7c2f"
 

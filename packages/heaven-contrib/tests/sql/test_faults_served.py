@@ -18,7 +18,7 @@ from heaven_contrib.sql.transaction import Transaction
 from heaven_testing import Client, LiveServer
 from heaven_testing.errors import ServerDidNotStart
 from heaven_testing.library import AsyncClient
-from sql_patience import PATIENT, until
+from patience import PATIENT, until
 
 SLEEPING = "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(%'"
 """The connections whose query sleeps in the server."""

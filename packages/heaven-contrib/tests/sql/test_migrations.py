@@ -12,7 +12,7 @@ from heaven_contrib.sql.drivers.choosing import driver_for
 from heaven_contrib.sql.errors import DatabaseError, MigrationError
 from heaven_contrib.sql.migrations import migrate
 from heaven_contrib.sql.urls import parse
-from sql_patience import PATIENT
+from patience import PATIENT
 
 ORDERS = (
     "CREATE TABLE orders (id INT PRIMARY KEY, note VARCHAR(40));\nINSERT INTO orders VALUES (1, '100% :sure; ?');\n"

@@ -10,7 +10,7 @@ from heaven_contrib.sql.drivers.mysql import MySQLConnection
 from heaven_contrib.sql.drivers.sqlite import SQLiteConnection
 from heaven_contrib.sql.transaction import Transaction as RealTransaction
 from heaven_testing import Client
-from sql_patience import PATIENT
+from patience import PATIENT
 
 ADD = "INSERT INTO notes (text) VALUES (:text)"
 

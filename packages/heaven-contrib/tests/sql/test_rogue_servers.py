@@ -17,8 +17,8 @@ from heaven_contrib.sql.drivers.choosing import driver_for
 from heaven_contrib.sql.errors import ConnectionFailed, ConnectionLost
 from heaven_contrib.sql.urls import parse
 from heaven_testing import MySQLServer
+from patience import PATIENT
 from rogue_mysql import CAPABILITIES, OK, PLUGIN_AUTH, certificate, closed_port, rogue, server_context
-from sql_patience import PATIENT
 
 USER, PASSWORD = "canary-user", "canary-password"
 SWITCH = b"\xfe"

@@ -19,7 +19,7 @@ from heaven.errors import RegistrationError
 from heaven_contrib.sql.errors import ConnectionFailed
 from heaven_contrib.sql.sqlalchemy import SESSION, SQLALCHEMY, SQLAlchemy
 from heaven_testing import Client
-from sql_patience import PATIENT
+from patience import PATIENT
 
 
 class Base(DeclarativeBase):

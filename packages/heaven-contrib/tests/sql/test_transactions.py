@@ -15,7 +15,7 @@ from heaven_contrib.sql import (
     Transaction,
     TransactionOver,
 )
-from sql_patience import until
+from patience import until
 
 ADD = "INSERT INTO notes (text, size) VALUES (:text, 1)"
 
