@@ -111,9 +111,12 @@ def test_an_inject_knows_where_it_was_written():
 
 def test_what_was_given_is_not_shown():
     """The text of an Inject has the function, and not what it is called with."""
-    inject = Inject(Factory(connect, password="secret"))
 
-    assert "test_dependencies_inject.connect" in repr(inject)
+    def unlocked(password): ...
+
+    inject = Inject(Factory(unlocked, password="secret"))
+
+    assert "unlocked" in repr(inject)
     assert "secret" not in repr(inject)
 
 
@@ -128,6 +131,10 @@ def test_what_was_given_is_not_shown():
         pytest.param(lambda: Inject(fetch, sync_to_thread=True), "is async and got sync_to_thread=True", id="async"),
         pytest.param(lambda: Factory("shop.nothing.Here"), "Factory at .* got 'shop.nothing.Here', and", id="dotted"),
         pytest.param(lambda: Factory(7), "Factory at .* got 7, which can't be called", id="factory"),
+        pytest.param(
+            lambda: Factory(Repository, tabel="carts"), "Repository, .* unexpected keyword argument 'tabel'", id="name"
+        ),
+        pytest.param(lambda: Factory(fetch, 1, 2, 3), "fetch, .* too many positional arguments", id="too-many"),
     ],
 )
 def test_what_cannot_work_is_refused(declare, message):

@@ -8,8 +8,20 @@ from typing import Annotated
 import msgspec
 import pytest
 
-from heaven import HTTPError
-from heaven_contrib.routing import Factory, Gateway, Include, Inject, Injects, Router, get, post, websocket
+from heaven import HTTPError, Request
+from heaven_contrib.routing import (
+    Application,
+    Factory,
+    Gateway,
+    Host,
+    Include,
+    Inject,
+    Injects,
+    Router,
+    get,
+    post,
+    websocket,
+)
 from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.params import Header
 from heaven_testing import Client
@@ -213,3 +225,50 @@ def test_a_missing_dependency_is_refused_when_the_application_is_wired():
 
     with pytest.raises(ImproperlyConfigured, match="marks 'db' with Injects"):
         Router(routes=[Gateway(handler=show)]).wire()
+
+
+async def shown(id: int): ...  # noqa: A002
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        [Include("/{id:int}", routes=[get()(shown)])],
+        [Include("/shops", routes=[get("/{id:int}")(shown)])],
+        [Include("/{id:int}", app=Application(routes=[get()(shown)]))],
+        [Host("{id}.shop.test", routes=[get()(shown)])],
+    ],
+    ids=["include", "handler", "child", "host"],
+)
+def test_a_dependency_of_any_level_takes_no_parameter_of_the_path(routes):
+    """A name that both the path and a dependency of some level have is refused where it is asked for."""
+    with pytest.raises(
+        ImproperlyConfigured, match=r"shown at .* asks for 'id', which is in the path .* and a dependency of Router at"
+    ):
+        Router(routes=routes, dependencies={"id": lambda: 7}).wire()
+
+
+async def test_a_dependency_that_nobody_asks_for_has_any_name():
+    """The path keeps its parameter where no argument has the name."""
+
+    @get("/{id:int}")
+    async def read(request: Request) -> int:
+        number: int = request.params["id"]
+        return number
+
+    async with Client(Router(routes=[read], dependencies={"id": lambda: 8})) as client:
+        assert "7" == (await client.get("/7")).text
+
+
+def test_a_wrong_signature_has_its_line_and_that_of_the_route():
+    """The message leads to the function, a dependency as well, and says which route it was for."""
+
+    def wrong(data): ...
+
+    line = wrong.__code__.co_firstlineno
+    app = Router(routes=[Gateway(handler=get()(shown))], dependencies={"id": wrong})
+    with pytest.raises(
+        ImproperlyConfigured,
+        match=rf"wrong at {__file__}:{line} for the route at {__file__}:{line + 3} takes data from a body",
+    ):
+        app.wire()

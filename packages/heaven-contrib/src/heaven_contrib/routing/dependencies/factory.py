@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Self
 
-from heaven.callables import resolve
+from heaven.callables import name_of, resolve
 from heaven.errors import RegistrationError
 from heaven_contrib.routing.errors import ImproperlyConfigured
 from heaven_contrib.routing.places import declared_at
@@ -24,7 +25,7 @@ class Factory(partial[Any]):
         **kwargs: passed on.
 
     Raises:
-        ImproperlyConfigured: `provides` can't be called, or imported.
+        ImproperlyConfigured: `provides` can't be called, or imported, or does not take what is passed on.
 
     Example:
         >>> class Repository:
@@ -39,4 +40,19 @@ class Factory(partial[Any]):
             function = resolve(provides, "Factory", declared_at())
         except RegistrationError as error:
             raise ImproperlyConfigured(str(error)) from error.__cause__
+        _check_arguments(function, args, kwargs)
         return super().__new__(cls, function, *args, **kwargs)
+
+
+def _check_arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Refuse what the function would refuse with the first request."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # written in C, and says nothing about itself
+        return
+    try:
+        signature.bind_partial(*args, **kwargs)
+    except TypeError as error:
+        raise ImproperlyConfigured(
+            f"Factory at {declared_at()} got {name_of(function)}, whose signature is {signature}: {error}"
+        ) from None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from heaven.callables import place_of
 from heaven.declaring.registrations import SOCKET
 from heaven.routing.converters import CONVERTERS
 from heaven.serving.foreign import Foreign
@@ -220,6 +221,7 @@ def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:
     cached = around.root.written.made.setdefault(CACHED, {})
     resolution = Resolution(function, merged.dependencies, binder, cached=cached, place=leaf.place)
     _check_stream(around, leaf, resolution)
+    _check_names(binder.path, leaf, levels, resolution)
     resolve = resolution.resolve if resolution.names else None
     cleans = resolution.has_cleanup
     called = called_async(function, leaf.handler.sync_to_thread)
@@ -250,6 +252,17 @@ def _check_stream(around: Surrounded, leaf: Leaf, resolution: Resolution) -> Non
         )
 
 
+def _check_names(path: Collection[str], leaf: Leaf, levels: list[Level], resolution: Resolution) -> None:
+    """Refuse a dependency that would stand in place of a parameter of the path, which nobody would notice."""
+    for name in resolution.names:
+        if name in path:
+            level = next(each for each in reversed(levels) if name in each.dependencies)
+            raise ImproperlyConfigured(
+                f"{leaf.handler.label} at {leaf.handler.place} asks for {name!r}, which is in the path of its route at "
+                f"{leaf.place} and a dependency of {level.label} at {level.place}; give one of them another name"
+            )
+
+
 CACHED = "cached dependencies"
 """Where the application keeps the values of dependencies with `use_cache`."""
 
@@ -258,19 +271,24 @@ class _Binder:
     """Gives each callable of a route its binding."""
 
     def __init__(self, around: Surrounded, leaf: Leaf) -> None:
-        self._path = path_parameters(around)
+        self.path: Mapping[str, Converter] = path_parameters(around)
         self._leaf = leaf
         self._socket = around.route.method == SOCKET
 
     def __call__(self, function: Callable[..., Any], names: Iterable[str]) -> Binding:
         return bind(
             function,
-            path=self._path,
+            path=self.path,
             dependencies=frozenset(names),
             socket=self._socket,
             methods=self._leaf.handler.methods,
-            place=self._leaf.place,
+            place=self._place(function),
         )
+
+    def _place(self, function: Callable[..., Any]) -> str:
+        """Where the function is, and the route that it is called for: a mistake is in one of them."""
+        written, routed = place_of(function), self._leaf.place
+        return written if written == routed else f"{written} for the route at {routed}"
 
 
 def path_parameters(around: Surrounded) -> Mapping[str, Converter]:
