@@ -459,6 +459,28 @@ async def test_exception_handlers_are_around_a_foreign_application():
     assert (410, "answered") == (answer.status_code, answer.json())
 
 
+@pytest.mark.parametrize("make", [core_app, raw_app])
+async def test_headers_of_levels_stand_on_answers_and_not_on_errors(make):
+    """A core route and another application have them on what they answer, a `before_request` as well; a refusal not."""
+
+    class Members(BasePermission):
+        def has_permission(self, request, apiview):
+            return "x-member" in request.headers
+
+    def closed(request):
+        return "closed" if "x-closed" in request.headers else None
+
+    levels = {"response_headers": {"x-shop": ResponseHeader("north")}, "response_cookies": [Cookie("seen", "yes")]}
+    router = Router(routes=[Include("/in", app=make(), permissions=[Members], before_request=[closed], **levels)])
+    found = [
+        await asked(router, "/in/x", headers=headers)
+        for headers in ({"x-member": "1"}, {"x-member": "1", "x-closed": "1"}, {})
+    ]
+    assert [(200, True, True), (200, True, True), (403, False, False)] == [
+        (each.status_code, "x-shop" in each.headers, "seen" in each.cookies) for each in found
+    ]
+
+
 async def test_a_router_stands_below_a_foreign_application():
     """A Router is an ASGI application, so Starlette can mount it; it works below that prefix."""
     if importlib.util.find_spec("starlette") is None:

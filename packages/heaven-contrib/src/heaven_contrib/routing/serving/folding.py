@@ -24,6 +24,8 @@ from heaven_contrib.routing.serving.documented import Documented
 from heaven_contrib.routing.serving.operation import (
     Around,
     Respond,
+    answered,
+    completed,
     connected,
     connected_between,
     resolved,
@@ -31,7 +33,7 @@ from heaven_contrib.routing.serving.operation import (
     surrounded,
     underlaid,
 )
-from heaven_contrib.routing.serving.stack import INTERCEPTORS, MIDDLEWARE, HeadersAdded, OnTheWay, Step, Way
+from heaven_contrib.routing.serving.stack import INTERCEPTORS, MIDDLEWARE, OnTheWay, Step, Way
 from heaven_contrib.routing.threads import called_async
 
 if TYPE_CHECKING:
@@ -133,15 +135,11 @@ class FoldedRoute:
     """What its levels come to."""
     guarded: bool = False
     """Whether permissions may refuse it."""
-    added: Sequence[tuple[bytes, bytes]] = ()
-    """Header fields for the responses of another ASGI application, where it does not set them itself."""
     redirect_slashes: bool | None = None
     """Whether a path with a slash too many is redirected: what the innermost level says that says so."""
 
     def around(self, endpoint: Runnable) -> Runnable:
         """What serves in place of the endpoint; the endpoint itself where nothing has to be around it."""
-        if self.added:
-            endpoint = HeadersAdded(self.added, endpoint)
         if self.cleans:
             endpoint = Cleaning(endpoint)
         if self.middleware or self.interceptors:
@@ -205,10 +203,11 @@ def _other(around: Surrounded, levels: list[Level]) -> FoldedRoute:
         return FoldedRoute(call=connected_between(route.call, runs), lines=lines, merged=merged)
     cookies = ((b"set-cookie", each.baked) for each in merged.response_cookies)
     fields = (*baked_headers(merged.response_headers), *cookies)
-    if isinstance(getattr(route.function, "__self__", None), Foreign):
-        return FoldedRoute(call=surrounded(route.call, runs), lines=lines, merged=merged, added=fields)
-    call = underlaid(route.call, fields) if fields else route.call
-    return FoldedRoute(call=surrounded(call, runs), lines=lines, merged=merged)
+    if not fields:
+        return FoldedRoute(call=surrounded(route.call, runs), lines=lines, merged=merged)
+    add = completed if isinstance(getattr(route.function, "__self__", None), Foreign) else underlaid
+    call = surrounded(add(route.call, fields), runs, answered(fields))
+    return FoldedRoute(call=call, lines=lines, merged=merged)
 
 
 def _declared(around: Surrounded, levels: list[Level]) -> FoldedRoute:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heaven.messages.response import Response
-from heaven_contrib.routing.responding.overlay import underlay
+from heaven_contrib.routing.responding.overlay import underlay, without
 from heaven_contrib.routing.responding.responder import apply
 from heaven_contrib.routing.serving.cleaning import EXITS
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from heaven.messages.context import Context
     from heaven.messages.request import Request
     from heaven.messages.websocket import WebSocket
+    from heaven.types import Deliverable, Message, Send
     from heaven_contrib.routing.dependencies.plan import Read
     from heaven_contrib.routing.dependencies.resolution import Resolve
     from heaven_contrib.routing.levels.permissions import Check
@@ -88,6 +89,52 @@ def underlaid(call: AsyncFunction, fields: Sequence[tuple[bytes, bytes]]) -> Asy
         underlay(res, fields)
 
     return call_and_add
+
+
+def answered(fields: Sequence[tuple[bytes, bytes]]) -> Respond:
+    """What a `before_request` that answers in place of a core route, or of another application, responds with.
+
+    Args:
+        fields: as they go out, added where the answer does not set them itself.
+    """
+
+    def respond(value: Any, res: Response) -> None:
+        apply(value, res)
+        underlay(res, fields)
+
+    return respond
+
+
+def completed(call: AsyncFunction, fields: Sequence[tuple[bytes, bytes]]) -> AsyncFunction:
+    """A call that hands over to another ASGI application, whose answers get header fields that they do not set.
+
+    Args:
+        call: what the core would call.
+        fields: as they go out, cookies among them.
+    """
+
+    async def call_and_complete(req: Request, res: Response, ctx: Context) -> None:
+        await call(req, res, ctx)
+        res.body = _Completed(fields, res.body)
+
+    return call_and_complete
+
+
+class _Completed:
+    """The answer of another ASGI application; errors that are sent in its place stay as they are."""
+
+    def __init__(self, fields: Sequence[tuple[bytes, bytes]], answer: Deliverable) -> None:
+        self._fields = fields
+        self._answer = answer
+
+    async def deliver(self, req: Request, res: Response, send: Send) -> None:
+        async def complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = [(name.lower(), value) for name, value in message.get("headers", ())]
+                message = {**message, "headers": [*own, *without(self._fields, own)]}
+            await send(message)
+
+        await self._answer.deliver(req, res, complete)
 
 
 def surrounded(call: AsyncFunction, around: Around, respond: Respond = apply) -> AsyncFunction:

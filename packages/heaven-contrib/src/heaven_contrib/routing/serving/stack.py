@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from heaven.callables import name_of
 from heaven.serving.missing import Missing
 from heaven_contrib.routing.levels.seen import Seen
-from heaven_contrib.routing.responding.overlay import without
 
 if TYPE_CHECKING:
     from heaven.declaring.surrounds import Placed
     from heaven.serving.wiring import Runnable
-    from heaven.types import ASGIApp, Message, Receive, Scope, Send
+    from heaven.types import ASGIApp, Receive, Scope, Send
 
 MIDDLEWARE: Final = "heaven.middleware"
 INTERCEPTORS: Final = "heaven.interceptors"
@@ -100,29 +99,3 @@ class OnTheWay(Way):
 
     async def _arrive(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._endpoint.run(scope, receive, send, scope[PARAMS])
-
-
-class HeadersAdded:
-    """Lives with the wiring, around another ASGI application: adds header fields that it does not set.
-
-    Args:
-        fields: as they go out, cookies among them.
-        endpoint: what serves.
-    """
-
-    __slots__ = ("_endpoint", "_fields")
-
-    def __init__(self, fields: Sequence[tuple[bytes, bytes]], endpoint: Runnable) -> None:
-        self._fields = tuple(fields)
-        self._endpoint = endpoint
-
-    async def run(self, scope: Scope, receive: Receive, send: Send, params: dict[str, Any]) -> None:
-        """Serve one request."""
-
-        async def completed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = [(name.lower(), value) for name, value in message.get("headers", ())]
-                message = {**message, "headers": [*own, *without(self._fields, own)]}
-            await send(message)
-
-        await self._endpoint.run(scope, receive, completed, params)
