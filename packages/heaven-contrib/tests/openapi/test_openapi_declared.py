@@ -663,6 +663,31 @@ def test_webhooks_are_there():
     assert {"application/json": {"schema": USER}} == answer["content"]
 
 
+def test_levels_count_for_webhooks():
+    """Tags and `deprecated` come from all levels, what one leaves out is left out; security is the webhook's own."""
+
+    @post(tags=["handler"])
+    async def sent(data: User) -> None: ...
+
+    def routes(name: str) -> list[WebhookGateway]:
+        return [WebhookGateway(name, handler=sent, tags=["own"])]
+
+    webhooks = document_of(
+        Include("/a", routes=[Include("/b", routes=routes("inner"), deprecated=True)], tags=["include"]),
+        Include("/child", app=Application(routes=routes("child"), tags=["child"]), tags=["mount"]),
+        Include("/hidden", routes=routes("hidden"), include_in_schema=False),
+        Include("/hidden", app=Router(routes=routes("hidden too")), include_in_schema=False),
+        Router("/more", routes=routes("hidden as well"), include_in_schema=False),
+        tags=["router"],
+        security=["key"],
+    )["webhooks"]
+    assert {
+        "inner": (["router", "include", "own", "handler"], True),
+        "child": (["router", "mount", "child", "own", "handler"], None),
+    } == {name: (each["post"]["tags"], each["post"].get("deprecated")) for name, each in webhooks.items()}
+    assert not any("security" in each["post"] for each in webhooks.values())
+
+
 def test_a_type_without_schema_is_named():
     """The message has the route with its place."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from heaven.messages.receiving import BODY_METHODS
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from heaven.serving.wiring import Entry
     from heaven_contrib.openapi.paths import Template
     from heaven_contrib.routing.declarations.gateways import WebhookGateway
+    from heaven_contrib.routing.levels.level import Level
     from heaven_contrib.routing.serving.documented import Documented
     from heaven_contrib.routing.serving.folding import Merged
 
@@ -61,13 +63,18 @@ def declared_facts(
     )
 
 
-def webhook_facts(webhook: WebhookGateway) -> Facts:
-    """What a webhook says of itself: it is answered by others, so no error is Heaven's."""
+def webhook_facts(webhook: WebhookGateway, levels: Iterable[Level]) -> Facts:
+    """What a webhook says of itself: it is answered by others, so no error is Heaven's.
+
+    Args:
+        webhook: the call that goes out.
+        levels: those around it, the outermost first; their `security` is about calls that come in.
+    """
     from heaven_contrib.routing.binding.extraction import bind  # loaded with the first webhook
     from heaven_contrib.routing.serving.folding import merge
 
     handler = webhook.handler
-    merged = merge((webhook.level, handler.level))
+    merged, outer = merge((webhook.level, handler.level)), merge(levels)
     where = f"WebhookGateway {webhook.name} at {webhook.place}"
     binding = bind(
         handler.function,
@@ -84,8 +91,8 @@ def webhook_facts(webhook: WebhookGateway) -> Facts:
         operation_id=webhook.operation_id,
         summary=handler.summary or title_of(handler.function),
         description=handler.description,
-        tags=merged.tags,
-        deprecated=merged.deprecated,
+        tags=tuple(dict.fromkeys((*outer.tags, *merged.tags))),
+        deprecated=outer.deprecated or merged.deprecated,
         security=merged.security,
         fields=fields_of(binding.parameters, None),
         body=body_of(binding.parameters),

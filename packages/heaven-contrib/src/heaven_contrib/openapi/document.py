@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from heaven.serving.wiring import Entry
     from heaven_contrib.openapi.facts import Facts
     from heaven_contrib.routing.declarations.gateways import WebhookGateway
+    from heaven_contrib.routing.levels.level import Level
     from heaven_contrib.routing.serving.folding import FoldedRoute, Merged
 
 log: Logger = logger("heaven.openapi")
@@ -122,17 +123,24 @@ def _written(app: App) -> Iterator[Route]:
             yield from _written(mount.child)
 
 
-def _webhooks(app: App) -> Iterator[_Gathered]:
-    declared: Sequence[WebhookGateway] = getattr(app, "webhooks", ())  # a Router has them
-    for each in declared:
-        if each.level.include_in_schema and each.handler.level.include_in_schema:
+def _webhooks(app: App, around: tuple[Level, ...] = ()) -> Iterator[_Gathered]:
+    inside = (*around, *_levels_of(app.written.surrounds))
+    declared: Sequence[tuple[WebhookGateway, tuple[Level, ...]]] = getattr(app, "webhooks", ())  # a Router has them
+    for each, levels in declared:
+        outer = (*inside, *levels)
+        if all(level.include_in_schema for level in (*outer, each.level, each.handler.level)):
             from heaven_contrib.openapi.declared_routes import webhook_facts  # loaded with the first one
 
             for method in each.handler.methods:
-                yield _Gathered(each.name, method, webhook_facts(each), is_webhook=True)
+                yield _Gathered(each.name, method, webhook_facts(each, outer), is_webhook=True)
     for mount in app.written.mounts:
         if isinstance(mount.child, App):
-            yield from _webhooks(mount.child)
+            yield from _webhooks(mount.child, (*inside, *_levels_of(mount.surrounds)))
+
+
+def _levels_of(surrounds: Iterable[Any]) -> list[Level]:
+    """What these surrounds declare; those of heaven_contrib.routing are levels."""
+    return [each.level for each in surrounds if hasattr(each, "level")]
 
 
 def _is_documented(entry: Entry, exclude: tuple[Pattern, ...]) -> bool:

@@ -133,8 +133,8 @@ class Router(App, Decorators):
         super().__init__(lifespan=lifespan, slashes="redirect" if redirects else "strict", **options)
         self.path: str = _checked_path(path, where)
         self.name: str | None = checked_text(name, "name", where)
-        self.webhooks: list[WebhookGateway] = []
-        """The calls that go out, for the documentation."""
+        self.webhooks: list[tuple[WebhookGateway, tuple[Level, ...]]] = []
+        """The calls that go out, and the levels that each of them stands below in here, for the documentation."""
         self.level: Level = level(
             self._kind,
             label,
@@ -257,7 +257,7 @@ class Router(App, Decorators):
 
     def _add(self, route: Any, branch: _Branch) -> None:
         if isinstance(route, WebhookGateway):
-            self.webhooks.append(route)
+            self.webhooks.append((route, tuple(each.level for each in branch.surrounds)))
         elif isinstance(route, Include):
             self._include(route, branch.into(route.path, route.name, route.level))
         elif isinstance(route, Host):

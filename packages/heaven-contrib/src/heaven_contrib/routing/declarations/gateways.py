@@ -157,8 +157,8 @@ class WebhookGateway(Immutable):
         operation_id: what the documentation calls it.
         include_in_schema: False leaves it out.
         deprecated: whether others should not rely on it any more.
-        security: schemes, as for every level.
-        tags: as for every level.
+        security: schemes that the other side asks for; those of the levels around are about calls that come in.
+        tags: beside those of the levels around.
 
     Raises:
         ImproperlyConfigured: a parameter can't work.
