@@ -50,7 +50,8 @@ def living(startup: Callable[[Any], Any] | None = None, shutdown: Callable[[Any]
             await answer(send, b"alive")
             return
         for event, step in (("startup", startup), ("shutdown", shutdown)):
-            assert {"type": f"lifespan.{event}"} == await receive()
+            message = await receive()  # outside of the assert, which python -O leaves out of helpers
+            assert {"type": f"lifespan.{event}"} == message
             if step is not None:
                 await step(send)
             await send({"type": f"lifespan.{event}.complete"})
