@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import AsyncIterator
 from datetime import date, datetime
 from enum import Enum
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import pydantic
 import pytest
@@ -314,6 +314,50 @@ def test_fields_of_a_form_are_one_object(has_file, kind):
     assert (kind, {"type": "string", "description": "Who."}) == (found, said["schema"]["properties"]["name"])
     assert (FILE if has_file else {"type": "integer", "default": 1}) == [*said["schema"]["properties"].values()][1]
     assert ((["name", "scan"] if has_file else ["name"]), True) == (said["schema"]["required"], body["required"])
+
+
+class Sent(TypedDict):
+    scan: NotRequired[Upload]
+    pages: Annotated[NotRequired[list[Upload]], Meta(max_length=2)]
+    title: Annotated[str, Meta(min_length=2)]
+
+
+@dataclasses.dataclass
+class Filed:
+    scan: Upload
+    title: str = ""
+    number: int = dataclasses.field(init=False, default=0)
+
+
+class ScanModel(pydantic.BaseModel):
+    scan: pydantic.InstanceOf[Upload] = pydantic.Field(alias="Scan")
+    title: str = pydantic.Field("", validation_alias=pydantic.AliasChoices("Title", "Name"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "required"),
+    [
+        (
+            Sent,
+            {
+                "scan": FILE,
+                "pages": {"type": "array", "items": FILE, "maxItems": 2},
+                "title": {"type": "string", "minLength": 2},
+            },
+            ["title"],
+        ),
+        (Filed, {"scan": FILE, "title": {"type": "string"}}, ["scan"]),
+        (ScanModel, {"Scan": FILE, "Title": {"type": "string"}}, ["Scan"]),
+    ],
+)
+def test_fields_of_a_class_with_files_are_those_that_are_read(kind, properties, required):
+    """They have the names they have in a form, with their limits; what is never read is not there."""
+
+    async def write(data=params.Form()) -> None: ...  # noqa: B008
+
+    write.__annotations__["data"] = kind
+    schema = operation_of(post()(write))["requestBody"]["content"][MULTIPART]["schema"]
+    assert {"type": "object", "properties": properties, "required": required} == schema
 
 
 def test_a_form_of_options_may_be_left_out():

@@ -272,6 +272,17 @@ def test_limits_of_a_typed_dict_count():
     ] == faults(form(Limited), data={"page": "0", "words": "coffee", "sort": "down"})
 
 
+def test_what_is_not_required_may_be_written_as_text():
+    """NotRequired counts where annotations are strings, of which the class itself knows nothing."""
+
+    class Written(TypedDict):
+        page: "int"
+        sort: "NotRequired[Annotated[str, msgspec.Meta(max_length=2)]]"
+
+    assert {"data": {"page": 1}} == given(form(Written), data={"page": "1"})
+    assert [(("body", "page"), "Missing required form field", "missing")] == faults(form(Written), data={"sort": "up"})
+
+
 def test_a_media_type_of_forms_makes_a_body_a_form():
     """`Body(media_type="multipart/form-data")` is the form, as Form() is."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
@@ -14,6 +14,7 @@ from heaven_contrib.openapi.facts import Body, Field
 from heaven_contrib.openapi.schemas import SentFile
 from heaven_contrib.routing.binding.annotations import bare, holds, members
 from heaven_contrib.routing.binding.choosing import is_whole
+from heaven_contrib.routing.binding.forms import form_fields
 from heaven_contrib.routing.binding.parameters import IN_BODY
 
 if TYPE_CHECKING:
@@ -106,22 +107,22 @@ def _content(kind: Any, annotation: Any, said: str | None) -> Mapping[str, Any]:
 
 def _fields_with_files(kind: Any) -> dict[str, Field]:
     """The fields of a class that has some for files; none of a class that has not, whose schema says all."""
-    hints = get_type_hints(kind, include_extras=True) if inspect.isclass(kind) and kind is not Upload else {}
-    if not any(holds(each, Upload) for each in hints.values()):
+    fields = {each.name: each for each in _fields_of(kind)} if inspect.isclass(kind) and kind is not Upload else {}
+    if not any(holds(each.annotation, Upload) for each in fields.values()):
         return {}
-    sent: dict[str, str] = dict(
-        zip(getattr(kind, "__struct_fields__", ()), getattr(kind, "__struct_encode_fields__", ()), strict=True)
-    )
-    needed: Collection[str] | None = getattr(kind, "__required_keys__", None)
-    if needed is None:
-        parameters = inspect.signature(kind).parameters
-        needed = [name for name, each in parameters.items() if each.default is inspect.Parameter.empty]
-    return {
-        sent.get(name, name): Field(
-            name=sent.get(name, name), place="query", annotation=_as_sent(hint), required=name in needed
-        )
-        for name, hint in hints.items()
-    }
+    return {name: replace(each, annotation=_as_sent(each.annotation)) for name, each in fields.items()}
+
+
+def _fields_of(kind: Any) -> Iterator[Field]:
+    """The fields of a class by the names that they have in a form."""
+    models: Mapping[str, Any] = getattr(kind, "model_fields", {})  # of pydantic
+    hints = get_type_hints(kind, include_extras=True) if models else {}
+    for name, each in models.items():
+        aliases = getattr(each.validation_alias, "choices", (each.validation_alias,))
+        alias = next((said for said in aliases if isinstance(said, str)), name)
+        yield Field(name=alias, place="query", annotation=hints[name], required=each.is_required())
+    for known in () if models else form_fields(kind) or ():
+        yield Field(name=known.alias, place="query", annotation=known.annotation, required=known.required)
 
 
 def _as_form(annotation: Any) -> Any:
