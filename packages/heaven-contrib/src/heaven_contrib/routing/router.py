@@ -57,7 +57,7 @@ class Router(App, Decorators):
         redirect_slashes: redirect a path with a slash too many; off unless it is said here or at an Application.
         default: an ASGI application for what nothing matched; middleware is around it, permissions are not.
         routes: Gateway, WebSocketGateway, WebhookGateway, Include, Host, Router, a decorated handler or an APIView.
-        name: goes before the names of its routes where it is mounted.
+        name: goes before the names of its routes where another Router takes it; `App.mount` has a `name` of its own.
         dependencies: see `LevelParameters`, as all that follow but the lifespan.
         interceptors: the outermost first.
         permissions: all must allow.
