@@ -174,8 +174,7 @@ def form_fields(kind: Any) -> list[Parameter] | None:
         return [_field(each.name, hints[each.name], _has_no_default(each)) for each in told]
     if is_typeddict(kind):
         required: frozenset[str] = getattr(kind, "__required_keys__", frozenset())
-        told = {name: _unqualified(hint, name in required) for name, hint in hints.items()}
-        return [_field(name, hint, is_required) for name, (hint, is_required) in told.items()]
+        return [_field(name, *_unqualified(hint, name in required)) for name, hint in hints.items()]
     return None
 
 
