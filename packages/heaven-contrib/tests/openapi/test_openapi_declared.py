@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import AsyncIterator
 from datetime import date, datetime
 from enum import Enum
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NoReturn, NotRequired, TypedDict
 
 import pydantic
 import pytest
@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from openapi_spec_validator import validate
 
 import heaven
-from heaven import App, Upload
+from heaven import App, NotFound, Upload
 from heaven.errors import RegistrationError
 from heaven_contrib.openapi import OpenAPI, OpenAPIResponse, Problem, describe
 from heaven_contrib.routing import (
@@ -175,6 +175,29 @@ def test_what_dependencies_read_is_there():
     async def read(user: str, paged: int, q: str = "") -> None: ...
 
     assert ["q", "page", "x-key"] == sorted(parameters_of(read), key=["q", "page", "x-key"].index)
+
+
+def test_what_one_of_several_readers_needs_is_required():
+    """A header that the handler can do without is required where a dependency is not served without it."""
+
+    def number(x_token: int = params.Header()) -> int:
+        return x_token
+
+    @get(dependencies={"token": number})
+    async def read(token: int, x_token: str | None = params.Header(None)) -> None: ...
+
+    found = parameters_of(read)["x-token"]
+    assert (True, {"type": "integer"}) == (found["required"], found["schema"])
+
+
+def test_a_handler_that_never_returns_has_no_body():
+    """One that always raises says so by its annotation."""
+
+    @get()
+    async def leave() -> NoReturn:
+        raise NotFound
+
+    assert {"description": "OK"} == operation_of(leave)["responses"]["200"]
 
 
 def test_headers_that_are_said_elsewhere_are_left_out():

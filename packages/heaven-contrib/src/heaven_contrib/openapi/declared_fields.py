@@ -41,7 +41,11 @@ def fields_of(parameters: Iterable[Parameter], template: Template | None) -> tup
                 path[name] = field_of(each, name, "path")
         elif place is not None and (each.marker is None or each.marker.include_in_schema):
             key = each.alias.lower() if place == "header" else each.alias
-            others.setdefault((place, key), field_of(each, each.alias, place))
+            field = field_of(each, each.alias, place)
+            # Of several functions that read one thing the first tells of it, unless another can't do without.
+            known = others.setdefault((place, key), field)
+            if field.required and not known.required:
+                others[place, key] = field
     return (*path.values(), *others.values())
 
 

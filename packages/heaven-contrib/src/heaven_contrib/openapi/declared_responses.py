@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterator
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Union, get_origin
+from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, Union, get_origin
 
 import heaven
 from heaven_contrib.openapi.below_levels import headers_of
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from heaven_contrib.routing.serving.documented import Documented
     from heaven_contrib.routing.serving.folding import Merged
 
+_NOTHING: Final = (None, NoneType, Never, NoReturn)
+"""What a handler returns that has no body, or never returns."""
+
 _OCTETS = "application/octet-stream"
 
 
@@ -33,7 +36,7 @@ def success_of(documented: Documented, levels: Merged, *, has_body: bool) -> tup
         has_body: whether answers to its method have one.
     """
     status, headers = documented.status_code, headers_of(levels) or None
-    kinds = [each for each in members(documented.returns) if each not in (None, NoneType)]
+    kinds = [each for each in members(documented.returns) if each not in _NOTHING]
     classes = [each for each in kinds if isinstance(each, type) and issubclass(each, Response)]
     values = [each for each in kinds if each not in classes and each is not heaven.Response]
     made = classes[0] if classes else levels.response_class if values else None
