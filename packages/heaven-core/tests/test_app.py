@@ -71,15 +71,24 @@ def test_an_option_that_cannot_work_is_refused_when_the_application_is_made(opti
         App(**options)
 
 
-def test_a_lifespan_that_is_an_undecorated_generator_is_refused() -> None:
-    """An async generator function is no context manager before it is decorated, and the message says with what."""
+async def _async_generator(app):
+    yield
 
-    async def lifespan(app):
-        yield
 
+async def _coroutine(app):
+    pass
+
+
+def _generator(app):
+    yield
+
+
+@pytest.mark.parametrize("lifespan", [_async_generator, _coroutine, _generator])
+def test_a_lifespan_that_was_not_decorated_is_refused(lifespan) -> None:
+    """Only a context manager has a beginning and an end, and the message says how a function becomes one."""
     with pytest.raises(RegistrationError, match="decorated with contextlib.asynccontextmanager"):
         App(lifespan=lifespan)
-    App(lifespan=asynccontextmanager(lifespan))
+    App(lifespan=asynccontextmanager(_async_generator))
 
 
 async def test_an_unknown_scope_type_raises() -> None:

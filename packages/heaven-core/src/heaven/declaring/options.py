@@ -72,12 +72,13 @@ def checked_app_options(
 
 
 def check_lifespan(lifespan: object, role: str, place: str) -> None:
-    """Refuse what is no async context manager function; an undecorated generator function is none yet.
+    """Refuse what is no async context manager function; a generator function without its decorator is none yet.
 
     Raises:
         RegistrationError: it is none.
     """
-    if not callable(lifespan) or inspect.isasyncgenfunction(lifespan):
+    bare = (inspect.isasyncgenfunction, inspect.iscoroutinefunction, inspect.isgeneratorfunction)
+    if not callable(lifespan) or any(is_kind(lifespan) for is_kind in bare):
         raise RegistrationError(
             f"{role} at {place} got lifespan={lifespan!r}; give a function that takes the app, "
             "decorated with contextlib.asynccontextmanager"
