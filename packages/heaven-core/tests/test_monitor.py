@@ -170,6 +170,15 @@ async def test_a_failing_description_ends_nothing(caplog: pytest.LogCaptureFixtu
     assert record.getMessage() == "the monitor could not describe what holds the event loop"
 
 
+def test_a_tick_that_told_no_lag_ends_nothing(reports: Reports) -> None:
+    """Where the tick that freed the loop kept no lag, the time until the thread saw it free is told."""
+    monitor = LoopMonitor(THRESHOLD, describe)
+    monitor._ident = threading.get_ident()
+    monitor._due = time.monotonic()
+    monitor._observe(monitor._due - 60)
+    assert [60] == [int(lag) for _, lag in reports.freed]
+
+
 async def test_it_can_be_started_again(reports: Reports) -> None:
     """An application may be started more than once."""
     monitor = LoopMonitor(THRESHOLD, describe)

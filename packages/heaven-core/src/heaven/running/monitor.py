@@ -113,7 +113,8 @@ class LoopMonitor:
         while self._due == due:
             if self._stopped.wait(self._interval):
                 return
-        log.warning("the event loop is free again; %s held it for %.3f s", what, self._lags[due])
+        lag = self._lags.get(due, monotonic() - due)  # a tick that is not over while this thread clears them kept none
+        log.warning("the event loop is free again; %s held it for %.3f s", what, lag)
 
     def _route(self, innermost: FrameType) -> str | None:
         frame: FrameType | None = innermost
