@@ -15,6 +15,7 @@ from heaven_contrib.openapi.schemas import SentFile
 from heaven_contrib.routing.binding.annotations import bare, holds, members
 from heaven_contrib.routing.binding.choosing import is_whole
 from heaven_contrib.routing.binding.forms import form_fields
+from heaven_contrib.routing.binding.models import aliases_of
 from heaven_contrib.routing.binding.parameters import IN_BODY
 
 if TYPE_CHECKING:
@@ -118,8 +119,7 @@ def _fields_of(kind: Any) -> Iterator[Field]:
     models: Mapping[str, Any] = getattr(kind, "model_fields", {})  # of pydantic
     hints = get_type_hints(kind, include_extras=True) if models else {}
     for name, each in models.items():
-        aliases = getattr(each.validation_alias, "choices", (each.validation_alias,))
-        alias = next((said for said in aliases if isinstance(said, str)), name)
+        alias = next(iter(aliases_of(each)), name)
         yield Field(name=alias, place="query", annotation=hints[name], required=each.is_required())
     for known in () if models else form_fields(kind) or ():
         yield Field(name=known.alias, place="query", annotation=known.annotation, required=known.required)

@@ -14,9 +14,9 @@ from heaven.errors import RegistrationError
 from heaven_contrib.sql.deadlines import Deadlines
 from heaven_contrib.sql.drivers.choosing import driver_for
 from heaven_contrib.sql.drivers.connection import Connection, Credentials, Isolation, Result
-from heaven_contrib.sql.errors import ConnectionFailed, NotConnected
+from heaven_contrib.sql.errors import NotConnected
 from heaven_contrib.sql.migrations import migrate
-from heaven_contrib.sql.pool import Pool, PoolStatistics
+from heaven_contrib.sql.pool import Pool, PoolStatistics, silent
 from heaven_contrib.sql.queries import Queries, run, stream
 from heaven_contrib.sql.requests import TRANSACTION, RequestTransaction
 from heaven_contrib.sql.statements import Dialect, Values, prepare, prepare_many
@@ -143,7 +143,7 @@ class Database(Queries):
                 async with asyncio.timeout(timeout):
                     await connection.check()
             except TimeoutError as error:
-                raise ConnectionFailed(f"The database did not answer within {timeout:g} s.") from error
+                raise silent(timeout) from error
 
     async def disconnect(self) -> None:
         """Refuse new work, wait for what runs until `drain_timeout`, and close every connection; safe to repeat."""

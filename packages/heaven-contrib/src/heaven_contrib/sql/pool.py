@@ -256,16 +256,13 @@ class Pool(Generic[C]):
         if not waiter.done():
             self._timeouts += 1
             busy = f"All connections to the database, {self._limit} of them, were in use for {self._timeout:g} s."
-            self._refuse(waiter, self._silent() if self._coming else PoolTimeout(busy))
+            self._refuse(waiter, silent(self._timeout) if self._coming else PoolTimeout(busy))
 
     def _refuse(self, waiter: asyncio.Future[C], error: Exception) -> None:
         """Give somebody who waits an error."""
         self._waiters.pop(waiter, None)
         if not waiter.done():
             waiter.set_exception(error)
-
-    def _silent(self) -> ConnectionFailed:
-        return ConnectionFailed(f"The database did not answer within {self._timeout:g} s.")
 
     def _supply(self) -> None:
         """See that for everybody who waits a connection is on its way, as far as there may be so many."""
@@ -323,7 +320,7 @@ class Pool(Generic[C]):
             slot = _Slot(connection, asyncio.get_running_loop().time() + age)
             self._opened += 1
         except TimeoutError:
-            self._refuse(waiter, self._silent())
+            self._refuse(waiter, silent(self._timeout))
         except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for the connection
             self._refuse(waiter, error)
         finally:
@@ -398,3 +395,8 @@ class Pool(Generic[C]):
         task = asyncio.create_task(work, context=self._context.copy())
         self._tasks[task] = place
         task.add_done_callback(self._tasks.pop)
+
+
+def silent(seconds: float) -> ConnectionFailed:
+    """What a database that gave no answer for so long has failed with."""
+    return ConnectionFailed(f"The database did not answer within {seconds:g} s.")

@@ -25,7 +25,7 @@ from heaven_contrib.routing.binding.annotations import (
     written,
 )
 from heaven_contrib.routing.binding.bodies import MISSING_BODY, BodyReader, held_to
-from heaven_contrib.routing.binding.models import Model, has_model
+from heaven_contrib.routing.binding.models import Model, aliases_of, has_model
 from heaven_contrib.routing.binding.parameters import Parameter
 from heaven_contrib.routing.binding.texts import NOT_FINITE, Texts, fault, located
 
@@ -113,8 +113,7 @@ def _model(kind: Any, constraints: Mapping[str, Any]) -> BodyReader:
         key
         for name, each in fields.items()
         if any(map(_is_collection, members(each.annotation)))
-        for key in (name, *getattr(each.validation_alias, "choices", (each.validation_alias,)))
-        if isinstance(key, str)
+        for key in (name, *aliases_of(each))
     }
 
     def read(req: Request) -> Any:

@@ -102,6 +102,12 @@ def _has_files(annotation: Any) -> bool:
     return any(holds(hint, Upload) for each in models for hint in get_annotations(each).values())
 
 
+def aliases_of(field: Any) -> tuple[str, ...]:
+    """The names that a field of a pydantic model is read by beside its own, in the order in which they are tried."""
+    said = getattr(field.validation_alias, "choices", (field.validation_alias,))
+    return tuple(each for each in said if isinstance(each, str))
+
+
 def _refusal(error: Any) -> ValidationError:
     """The 422 of what pydantic says; of a hostile body with a million faults only the first are told."""
     told = error.errors(include_url=False, include_input=False)
